@@ -1,0 +1,1 @@
+"""Harvested sweeps on disk: immutable Parquet files under numbered manifests (``store``, ``harvest``, ``source``)."""
