@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any, TypeGuard
+from typing import Any
 
 import pyarrow as pa
 
@@ -13,6 +12,7 @@ from .errors import UnknownMetricError, UsageError
 from .sources.base import RawRun
 from .sweepfile.config import Goal, Metric, SweepConfig
 from .types import Run
+from .values import MISSING, is_number, level
 
 LARGER_IS_BETTER = re.compile(
     r"accuracy|auroc|score|reward|precision|recall|rouge|"
@@ -26,40 +26,6 @@ EPOCH = re.compile(r"(^|[_/.])epochs?$")
 NOT_PARAMETERS = re.compile(
     r"(^|[._/])(seed|random_seed|rank|local_rank|run_?id|run_?name|name|output_?dir|log_?dir|checkpoint(_path|_dir)?)$"
 )
-MISSING = "(not set)"
-
-
-def is_number(value: Any) -> TypeGuard[int | float]:
-    """True for an int or a float; a bool is not a number here."""
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
-
-
-def flatten(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Nested mappings under dotted names (``optimizer.lr``); an empty mapping stays a value."""
-    flat: dict[str, Any] = {}
-    for key, value in config.items():
-        if isinstance(value, Mapping) and value:
-            flat.update(flatten(value, f"{prefix}{key}."))
-        else:
-            flat[f"{prefix}{key}"] = value
-    return flat
-
-
-def level(value: Any) -> Any:
-    """A parameter's value as something that can be compared, hashed and shown.
-
-    Text that is a number becomes it: YAML 1.1 reads 1e-3 as text, so a sweep file and its runs may differ in this.
-    Whole floats become integers, lists and mappings become their JSON text; booleans stay apart from 0 and 1.
-    """
-    if isinstance(value, str):
-        if not re.fullmatch(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", value.strip()):
-            return value
-        value = float(value)
-    if isinstance(value, bool) or value is None:
-        return value
-    if isinstance(value, (int, float)):
-        return int(value) if float(value).is_integer() and abs(value) < 2**53 else value
-    return json.dumps(value, sort_keys=True, default=str)
 
 
 def logged_metrics(runs: Sequence[RawRun], histories: Mapping[str, pa.Table]) -> list[str]:

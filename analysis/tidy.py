@@ -13,13 +13,14 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from .choices import choose_metric, epoch_key, flatten, is_number, swept_parameters
+from .choices import choose_metric, epoch_key, swept_parameters
 from .errors import UsageError
 from .reductions import reduce_history
 from .sources.base import RawRun, RawSweep
 from .sweepfile.config import Metric, SweepConfig, read_config
 from .trials import drop_rewound, group_trials
 from .types import Exclusion, Floats, Run, Sweep
+from .values import flatten, is_number
 
 BUDGET_KEYS = ("epochs", "max_epochs", "num_epochs", "n_epochs", "num_train_epochs", "total_epochs")
 BOOKKEEPING = ("_step", "_timestamp", "_runtime")

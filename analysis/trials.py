@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
-from .choices import flatten
 from .sources.base import RawRun
+from .values import flatten
 
 RANK_KEYS = ("rank", "local_rank", "global_rank", "node_rank", "device", "gpu", "process_index")
 START_WINDOW_S = 600.0

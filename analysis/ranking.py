@@ -1,0 +1,110 @@
+"""Which results were best, and whether architectures can be told apart at equal progress."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import stats
+
+from .levels import Level
+from .results import BestResult
+from .types import Floats, Outcome, Sweep
+from .values import MISSING, level
+
+SHARE_COMPARED = 0.8
+"""Architectures are compared at the last value that this share of the runs with any value still reached."""
+DRAWS = 9_999
+SEED = 20_250_706
+
+
+@dataclass(frozen=True, kw_only=True)
+class EqualProgress:
+    """The levels of one parameter compared where (nearly) all runs still are.
+
+    ``medians`` maps each level's label to the median of its runs' best-so-far at ``iteration`` logged values and
+    the number of its runs that got there.
+    """
+
+    iteration: int
+    medians: Mapping[str, tuple[float, int]]
+    best_label: str
+    p: float
+    n: int
+    left_out: int
+    runs: tuple[str, ...]
+
+
+def best_results(
+    sweep: Sweep, outcomes: Mapping[str, Outcome], group_by: str | None, most: int = 6
+) -> tuple[BestResult, ...]:
+    """The runs with the best finite values, best first; ties by id."""
+    runs = [run for run in sweep.runs if run.best is not None]
+    runs.sort(key=lambda run: (-sweep.metric.sign * (run.best or 0.0), run.id))
+    return tuple(
+        BestResult(
+            run=run,
+            outcome=outcomes[run.id],
+            level=level(run.config.get(group_by, MISSING)) if group_by else None,
+            value=run.best if run.best is not None else float("nan"),
+            companions=run.companions,
+        )
+        for run in runs[:most]
+    )
+
+
+def equal_progress(sweep: Sweep, levels: Sequence[Level]) -> EqualProgress | None:
+    """The levels compared by their runs' best-so-far at one number of logged values; None under 2 comparable levels.
+
+    Kruskal and Wallis' H (1952) with its p by permutation of the runs (9,999 draws, add-one). Runs that ended
+    before are left out and counted: if they ended because they were poor, their level looks better than it is.
+    """
+    counts = [run.iterations for item in levels for run in item.runs if run.iterations > 0]
+    if len(counts) < 4:
+        return None
+    iteration = max(1, int(np.quantile(counts, 1 - SHARE_COMPARED, method="lower")))
+    sign = sweep.metric.sign
+    values: list[float] = []
+    label_of: list[int] = []
+    ids: list[str] = []
+    names = [item.label for item in levels]
+    left_out = 0
+    for i, item in enumerate(levels):
+        for run in item.runs:
+            if run.iterations >= iteration:
+                values.append(float(np.max(sign * run.finite_metric[:iteration])))
+                label_of.append(i)
+                ids.append(run.id)
+            else:
+                left_out += 1
+    x, groups = np.array(values), np.array(label_of)
+    present = [i for i in range(len(names)) if (groups == i).any()]
+    if len(present) < 2:
+        return None
+    medians = {names[i]: (sign * float(np.median(x[groups == i])), int((groups == i).sum())) for i in present}
+    best = max(medians, key=lambda name: sign * medians[name][0])
+    p = kruskal_permutation_p(x, groups)
+    return EqualProgress(
+        iteration=iteration, medians=medians, best_label=best, p=p, n=len(x), left_out=left_out, runs=tuple(ids)
+    )
+
+
+def kruskal_permutation_p(x: Floats, groups: np.ndarray[tuple[int, ...], np.dtype[np.int64]]) -> float:
+    """p of Kruskal and Wallis' H by permutation; x [n], groups [n] of small integers."""
+    ranks = stats.rankdata(x)
+    _, dense = np.unique(groups, return_inverse=True)
+    member = np.eye(int(dense.max()) + 1)[dense]  # [n, levels]
+    size = member.sum(axis=0)
+
+    def spread(order: Floats) -> Floats:
+        return np.asarray(((order @ member) ** 2 / size).sum(axis=-1), dtype=float)
+
+    observed = float(spread(ranks))
+    rng = np.random.default_rng(SEED)
+    hits, chunk = 0, max(1, 2_000_000 // len(ranks))
+    for start in range(0, DRAWS, chunk):
+        rows = min(chunk, DRAWS - start)
+        drawn = rng.permuted(np.broadcast_to(ranks, (rows, len(ranks))), axis=1)
+        hits += int((spread(drawn) >= observed - 1e-9).sum())
+    return (hits + 1) / (DRAWS + 1)
