@@ -1,0 +1,55 @@
+# The two commands of the README, and what they are made of. Each does its own set-up on a fresh machine.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+OUT := out
+PYTEST := $(BIN)/python -m pytest -n auto --dist loadgroup
+
+.PHONY: report test test-core check sample picture browser clean help
+
+help:  ## show this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+
+report: $(VENV)/.core  ## write the page of the bundled sample to out/4yfw48ad.html
+	@mkdir -p $(OUT)
+	$(BIN)/aftersweep report 4yfw48ad --source sample -o $(OUT)/4yfw48ad.html
+
+test: $(VENV)/.dev browser check  ## everything: style, types, architecture, all tests with coverage
+	$(PYTEST) --cov --cov-report=term:skip-covered
+
+test-core: $(VENV)/.dev check  ## the tests that need no browser
+	$(PYTEST) -m "not browser"
+
+check: $(VENV)/.dev  ## style, types and architecture
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+sample: $(VENV)/.dev  ## make the bundled sample and its provenance page again, from the published figures
+	$(BIN)/python tools/make_sample.py
+
+picture: $(VENV)/.dev browser report  ## make the picture of the page that the README shows
+	$(BIN)/python tools/make_picture.py $(OUT)/4yfw48ad.html docs/report.png
+
+# A system browser: playwright's own download is not needed, and not everywhere to be had.
+browser:
+	@if command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null; then :; \
+	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium fonts-dejavu-core; \
+	else echo "make test needs Chromium: run 'sudo apt-get install chromium', then make test again (or make test-core without it)" >&2; exit 2; fi
+
+$(VENV)/bin/python:
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "aftersweep needs Python 3.11 or later; set PYTHON=python3.11")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+
+$(VENV)/.core: $(VENV)/bin/python pyproject.toml
+	$(BIN)/python -m pip install --quiet --editable .
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.core
+	$(BIN)/python -m pip install --quiet --editable '.[dev]'
+	@touch $@
+
+clean:  ## remove what make made
+	rm -rf $(VENV) $(OUT) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage*
