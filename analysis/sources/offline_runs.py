@@ -22,6 +22,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from .base import Json, RawRun, history_table
+from .datastore import HEADER
 from .offline_console import Console, read_log_tail
 from .offline_records import Recording, loss_sentences
 from .offline_sweeps import Trail
@@ -104,10 +105,11 @@ def _problems(run_id: str, trail: Trail, recordings: Sequence[Recording]) -> Ite
     yield from loss_sentences(
         (piece.path.name, recording) for piece, recording in zip(trail.pieces, recordings, strict=True)
     )
-    unrecorded = [piece for piece in trail.pieces if not piece.recorded]
-    for piece in unrecorded:
-        origin = f"its config is from {piece.config_from}" if piece.config_from else "no config was found beside it"
-        yield f"{piece.path.name} holds no record of its run (it was killed before the SDK's first write): {origin}"
+    for piece in trail.pieces:
+        if not piece.recorded:
+            origin = f"its config is from {piece.config_from}" if piece.config_from else "no config was found beside it"
+            why = "it ended before the SDK first wrote" if piece.size <= len(HEADER) else "it was lost"
+            yield f"{piece.path.name} holds no record of its run ({why}): {origin}"
     if trail.inferred:
         yield f"nothing says which sweep the run belongs to; its parameters fit only sweep {trail.sweep_id}"
     if not trail.pieces:

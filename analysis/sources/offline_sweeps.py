@@ -10,9 +10,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ..choices import flatten, level
 from ..errors import FormatError, UsageError
 from ..sweepfile.config import Parameter, SweepConfig, read_config
+from ..values import flatten, level, same
 from .base import Json
 from .offline_journal import JournalEntry
 from .offline_sidefiles import read_yaml_mapping
@@ -128,8 +128,8 @@ def has_parameters(config: Mapping[str, Json], parameters: Iterable[Parameter]) 
         if value is _ABSENT:
             return False
         if parameter.values is not None and parameter.swept:
-            levels = [level(item) for item in parameter.values]
-            if level(value) not in levels:
+            given = level(value)
+            if not any(same(given, level(item)) for item in parameter.values):
                 return False
     return True
 
