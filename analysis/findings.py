@@ -1,0 +1,316 @@
+"""The findings: each statement that a page may make, with its estimate, interval, n, method and runs.
+
+A function a kind; each takes the finished results and returns findings without an id, which ``numbered`` gives.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from .crashes import RECORDED_CRASH, hyperband_end, near_band
+from .outcomes.rates import proportion
+from .ranking import EqualProgress
+from .results import BestResult, RiskFactor
+from .risk import called
+from .types import CrashRate, Estimate, Finding, Outcome, Sweep
+
+PROPORTION = "mid-p Clopper-Pearson interval"
+NO_REPEATS = "no repeats of one configuration in this sweep: its seed noise is not known"
+REPLAY = "the sweep's stopping rule, replayed in time order over its logged values"
+
+
+def numbered(findings: Sequence[Finding]) -> tuple[Finding, ...]:
+    """The findings with ids F1, F2, ... in their order; claims C1, C2, ... and recommendations R1, R2, ..."""
+    counts: Counter[str] = Counter()
+    done = []
+    for finding in findings:
+        letter = {"claim": "C", "recommendation": "R"}.get(finding.facts.get("family", ""), "F")
+        counts[letter] += 1
+        done.append(replace(finding, id=f"{letter}{counts[letter]}"))
+    return tuple(done)
+
+
+def crash_rate_finding(sweep: Sweep, outcomes: Mapping[str, Outcome], rate: CrashRate) -> Finding:
+    """How often runs really crashed, beside how often a crash was recorded."""
+    unknown = [run.id for run in sweep.runs if outcomes[run.id].label == "unknown"]
+    caveats = []
+    if unknown:
+        caveats.append(f"{len(unknown)} runs of unknown outcome make it an interval before any sampling error")
+    if any(outcomes[run.id].label == "early_stopped" for run in sweep.runs):
+        caveats.append("under early stopping it describes; it does not compare, as survivors are exposed longer")
+    high = rate.high
+    same = rate.low.value == high.value
+    return Finding(
+        id="",
+        kind="crash_rate",
+        subject="sweep",
+        supported=rate.eligible > 0,
+        estimate=Estimate(value=rate.low.value if same else None, low=rate.low.low, high=high.high, unit="share"),
+        n=rate.eligible,
+        method=f"crash chances summed over runs; {PROPORTION}",
+        caveats=tuple(caveats),
+        runs=tuple(run.id for run in sweep.runs if outcomes[run.id].eligible),
+        facts={
+            "low": rate.low.value,
+            "high": high.value,
+            "recorded": sum(run.state in RECORDED_CRASH for run in sweep.runs),
+            "recorded_share": rate.recorded.value,
+            "total": len(sweep.runs),
+        },
+    )
+
+
+def early_stop_findings(
+    sweep: Sweep, outcomes: Mapping[str, Outcome], bands: Sequence[int], rule: str | None
+) -> list[Finding]:
+    """How many of the recorded crashes the sweep's own rule made, and where they lie."""
+    recorded = [run for run in sweep.runs if run.state in RECORDED_CRASH]
+    if not recorded or rule is None:
+        return []
+    stopped = [run for run in recorded if outcomes[run.id].label == "early_stopped"]
+    expected = sum(outcomes[run.id].probability for run in stopped)
+    coarse = sum(outcomes[run.id].grade == "inferred" for run in stopped)
+    caveats = (f"{coarse} of them without exact times",) if coarse else ()
+    found = [
+        Finding(
+            id="",
+            kind="early_stopping",
+            subject="recorded crashes",
+            supported=True,
+            estimate=replace(proportion(len(stopped), len(recorded)), unit="share"),
+            n=len(recorded),
+            method=f"{REPLAY}; {PROPORTION}",
+            caveats=caveats,
+            runs=tuple(run.id for run in stopped),
+            facts={"stopped": len(stopped), "expected": expected, "rule": rule, "bands": list(bands[:6])},
+        )
+    ]
+    epochs = sweep.epoch_key is not None
+    near = [run for run in recorded if near_band(hyperband_end(run, epochs), bands) is not None]
+    if near:
+        found.append(
+            Finding(
+                id="",
+                kind="ends_at_bands",
+                subject="recorded crashes",
+                supported=True,
+                estimate=replace(proportion(len(near), len(recorded)), unit="share"),
+                n=len(recorded),
+                method=f"logged values at the end against the rule's bands; {PROPORTION}",
+                runs=tuple(run.id for run in near),
+                facts={"near": len(near), "bands": list(bands[:6])},
+            )
+        )
+    return found
+
+
+def warmup_finding(sweep: Sweep, outcomes: Mapping[str, Outcome], bands: Sequence[int]) -> Finding | None:
+    """Runs that the rule judged while their learning rate was still warming up."""
+    keys = [name for name in sweep.parameters if "warmup" in name.casefold() and "epoch" in name.casefold()]
+    if not keys or not bands or sweep.epoch_key is None:
+        return None
+    first = bands[0]
+    warm = [run for run in sweep.runs if _number(run.config.get(keys[0])) > first and outcomes[run.id].eligible]
+    if not warm:
+        return None
+    stopped = [run for run in warm if outcomes[run.id].label == "early_stopped"]
+    at_first = [run for run in stopped if near_band(float(run.iterations), bands[:1]) is not None]
+    return Finding(
+        id="",
+        kind="warmup_judged",
+        subject=keys[0],
+        supported=True,
+        estimate=replace(proportion(len(at_first), len(warm)), unit="share"),
+        n=len(warm),
+        method=f"{keys[0]} against the rule's first band; {PROPORTION}",
+        caveats=("whether they would have done well later cannot be known from this sweep",),
+        runs=tuple(run.id for run in at_first),
+        facts={"stopped": len(at_first), "band": first},
+    )
+
+
+def _number(value: object) -> float:
+    return float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else math.nan
+
+
+def cause_finding(sweep: Sweep, outcomes: Mapping[str, Outcome]) -> Finding | None:
+    """What the crashes were caused by, and how many cannot be told."""
+    crashed = [run for run in sweep.runs if outcomes[run.id].label == "crashed"]
+    if not crashed:
+        return None
+    causes = Counter(outcomes[run.id].cause or "unknown" for run in crashed)
+    known = len(crashed) - causes["unknown"]
+    return Finding(
+        id="",
+        kind="causes",
+        subject="crashes",
+        supported=known > 0,
+        estimate=replace(proportion(known, len(crashed)), unit="share"),
+        n=len(crashed),
+        method=f"exit codes, log tails, system metrics and histories read; {PROPORTION}",
+        caveats=()
+        if any(run.log_tail for run in crashed)
+        else ("no console log of any crashed run is available: causes need one",),
+        runs=tuple(run.id for run in crashed),
+        facts={"causes": dict(causes.most_common()), "known": known},
+    )
+
+
+def best_finding(sweep: Sweep, best: Sequence[BestResult]) -> Finding | None:
+    """The best result, with what is not known about it."""
+    if not best:
+        return None
+    top = best[0]
+    caveats = ["the best of many runs is partly luck: expect less when it is repeated"]
+    if not _has_repeats(sweep):
+        caveats.append(NO_REPEATS)
+    if top.outcome.label != "completed":
+        caveats.append("it did not run to its end")
+    return Finding(
+        id="",
+        kind="best",
+        subject=top.run.id,
+        supported=True,
+        estimate=Estimate(value=top.value, unit=sweep.metric.name),
+        n=sum(run.best is not None for run in sweep.runs),
+        method=f"best finite logged value of {sweep.metric.name} ({sweep.metric.goal})",
+        caveats=tuple(caveats),
+        runs=(top.run.id,),
+        facts={
+            "level": top.level,
+            "outcome": top.outcome.label,
+            "progress": top.run.progress,
+            "unit": sweep.progress_unit,
+        },
+    )
+
+
+def _has_repeats(sweep: Sweep) -> bool:
+    configs = Counter(repr([run.config.get(name) for name in sweep.parameters]) for run in sweep.runs)
+    return any(count > 1 for count in configs.values())
+
+
+def comparison_finding(group_by: str, compared: EqualProgress | None, metric: str) -> Finding | None:
+    """Whether the architectures can be told apart at equal progress."""
+    if compared is None:
+        return None
+    value, size = compared.medians[compared.best_label]
+    caveats = []
+    if compared.left_out:
+        caveats.append(f"{compared.left_out} runs ended before that and are left out")
+    if compared.iteration <= 3:
+        caveats.append("so early in training the order may still change")
+    return Finding(
+        id="",
+        kind="comparison",
+        subject=group_by,
+        supported=compared.p <= 0.05,
+        estimate=Estimate(value=value, unit=metric),
+        n=compared.n,
+        method="Kruskal-Wallis test at equal progress, p by permutation of the runs",
+        p=compared.p,
+        q=compared.p,
+        caveats=tuple(caveats),
+        runs=compared.runs,
+        facts={
+            "best": compared.best_label,
+            "best_n": size,
+            "iteration": compared.iteration,
+            "medians": {name: list(pair) for name, pair in compared.medians.items()},
+        },
+    )
+
+
+def risk_findings(risks: Sequence[RiskFactor]) -> list[Finding]:
+    """One finding for each tested level, and for each claim."""
+    return [
+        Finding(
+            id="",
+            kind="risk_factor",
+            subject=risk.text,
+            supported=called(risk),
+            estimate=risk.effect,
+            n=risk.n_in + risk.n_out,
+            method=f"{risk.method}; q after Benjamini-Yekutieli",
+            p=risk.p,
+            q=risk.q,
+            caveats=risk.caveats,
+            runs=risk.runs,
+            facts={
+                "family": "claim" if risk.claimed else "level",
+                "claimed": risk.claimed,
+                "where": dict(risk.where),
+                "k_in": risk.k_in,
+                "n_in": risk.n_in,
+                "k_out": risk.k_out,
+                "n_out": risk.n_out,
+                "recorded_in": risk.recorded_in,
+                "recorded_n_in": risk.recorded_n_in,
+                "recorded_out": risk.recorded_out,
+                "recorded_n_out": risk.recorded_n_out,
+                "recorded_p": risk.recorded_p,
+                "stopped_in": risk.stopped_in,
+            },
+        )
+        for risk in risks
+    ]
+
+
+def risk_summary(risks: Sequence[RiskFactor], expected_crashes: float) -> Finding:
+    """How many of the tested levels stand."""
+    tested = [risk for risk in risks if risk.p is not None]
+    standing = [risk for risk in tested if called(risk)]
+    lowest = min((risk.q for risk in tested if risk.q is not None), default=None)
+    return Finding(
+        id="",
+        kind="risk_summary",
+        subject="all swept settings",
+        supported=bool(standing),
+        estimate=Estimate(value=float(len(standing))),
+        n=len(tested),
+        method=tested[0].method + "; q after Benjamini-Yekutieli" if tested else "not tested",
+        p=None,
+        q=lowest,
+        caveats=tuple(dict.fromkeys(c for risk in risks for c in risk.caveats if "fewer than 5" not in c)),
+        facts={"standing": [risk.text for risk in standing], "levels": len(risks), "crashes": expected_crashes},
+    )
+
+
+def silent_failure_finding(sweep: Sweep, outcomes: Mapping[str, Outcome]) -> Finding | None:
+    """Runs that finished although a metric was NaN or infinite."""
+    done = [run for run in sweep.runs if outcomes[run.id].label == "completed"]
+    bad = [run for run in done if run.nonfinite or sweep.metric.name in run.summary_nonfinite]
+    if not bad:
+        return None
+    return Finding(
+        id="",
+        kind="silent_failure",
+        subject="completed runs",
+        supported=True,
+        estimate=replace(proportion(len(bad), len(done)), unit="share"),
+        n=len(done),
+        method=f"NaN or infinity in a logged metric or the summary; {PROPORTION}",
+        runs=tuple(run.id for run in bad),
+        facts={"bad": len(bad), "metrics": sorted({name for run in bad for name in run.nonfinite})},
+    )
+
+
+def unknown_finding(sweep: Sweep, outcomes: Mapping[str, Outcome]) -> Finding | None:
+    """Runs of which nobody can say what ended them."""
+    unknown = [run for run in sweep.runs if outcomes[run.id].label == "unknown"]
+    if not unknown:
+        return None
+    return Finding(
+        id="",
+        kind="unknown_outcomes",
+        subject="runs",
+        supported=True,
+        estimate=replace(proportion(len(unknown), len(sweep.runs)), unit="share"),
+        n=len(sweep.runs),
+        method=f"no state, rule, exit code or log line decides; {PROPORTION}",
+        runs=tuple(run.id for run in unknown),
+        facts={"unknown": len(unknown)},
+    )

@@ -1,0 +1,80 @@
+"""The order of the analyses; no mathematics here."""
+
+from __future__ import annotations
+
+from .crashes import cause_rows, progress_rows, status_table
+from .findings import (
+    best_finding,
+    cause_finding,
+    comparison_finding,
+    crash_rate_finding,
+    early_stop_findings,
+    numbered,
+    risk_findings,
+    risk_summary,
+    silent_failure_finding,
+    unknown_finding,
+    warmup_finding,
+)
+from .levels import group_parameter, level_rows, levels_of
+from .outcomes.adjudicate import adjudicate
+from .outcomes.rates import crash_rate
+from .ranking import best_results, equal_progress
+from .recommend import recommendations
+from .results import PostMortem
+from .risk import crash_weight, held_claims, risk_factors
+from .sweepfile.hyperband import read_hyperband
+from .types import Finding, Sweep
+
+
+def post_mortem(sweep: Sweep, *, group_by: str | None = None, now: float | None = None) -> PostMortem:
+    """Everything that can be said about the sweep.
+
+    group_by: the parameter that architectures are told apart by; now: seconds since 1970, for runs that still run.
+    Raises UsageError for a group_by that was not swept or a claim that does not fit the sweep.
+    """
+    rule = read_hyperband(sweep.config.early_terminate) if sweep.config else None
+    bands = rule.bands if rule else ()
+    outcomes = adjudicate(sweep, now=now)
+    group = group_parameter(sweep, group_by)
+    rate = crash_rate(sweep, outcomes)
+    best = best_results(sweep, outcomes, group)
+    risks = risk_factors(sweep, outcomes, early_stopping=rule is not None)
+    claims = held_claims(sweep, outcomes, early_stopping=rule is not None)
+    compared = equal_progress(sweep, levels_of(sweep, group)) if group else None
+    optional = [
+        cause_finding(sweep, outcomes),
+        best_finding(sweep, best),
+        comparison_finding(group, compared, sweep.metric.name) if group else None,
+        risk_summary(risks, sum(crash_weight(outcome) for outcome in outcomes.values())),
+        silent_failure_finding(sweep, outcomes),
+        warmup_finding(sweep, outcomes, bands),
+        unknown_finding(sweep, outcomes),
+    ]
+    first: list[Finding] = [
+        crash_rate_finding(sweep, outcomes, rate),
+        *early_stop_findings(sweep, outcomes, bands, rule.described if rule else None),
+        *(finding for finding in optional if finding is not None),
+        *risk_findings(risks),
+        *risk_findings(claims),
+    ]
+    findings = numbered(first)
+    return PostMortem(
+        sweep=sweep,
+        metric=sweep.metric,
+        outcomes=outcomes,
+        status=status_table(sweep, outcomes),
+        crash_rate=rate,
+        bands=bands,
+        rule=rule.described if rule else None,
+        best=best,
+        group_by=group,
+        groups=level_rows(sweep, outcomes, group) if group else (),
+        levels={name: level_rows(sweep, outcomes, name) for name in sweep.parameters},
+        progress=progress_rows(sweep, outcomes, bands),
+        causes=cause_rows(sweep, outcomes),
+        risks=risks,
+        claims=claims,
+        findings=(*findings, *numbered(recommendations(findings))),
+        problems=(*sweep.problems, *(f"run {run.id}: {p}" for run in sweep.runs for p in run.problems)),
+    )

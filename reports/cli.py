@@ -1,0 +1,175 @@
+"""The command ``aftersweep``: arguments, progress, exit codes.
+
+Exit codes: 0 done; 2 the request cannot be met (bad input, no credentials, damaged archive: one line says why);
+130 interrupted; 1 a fault of aftersweep itself.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from .. import __version__
+from ..analysis.errors import AftersweepError
+from .archive_commands import ArchiveOption, open_archive, register
+from .console import say_error, showing_progress
+from .output import write_report
+
+app = typer.Typer(
+    name="aftersweep",
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    add_completion=True,
+    help="""The post-mortem of a hyperparameter sweep: what really ended each run, and what to run next.
+
+Start here:
+
+    aftersweep report 4yfw48ad                a bundled sample, no account
+
+    aftersweep report ./wandb                 a folder of offline runs
+
+    aftersweep report export.csv              W&B's table export
+
+    aftersweep report ENTITY/PROJECT/SWEEP    a W&B server; a URL will do
+
+Exit codes: 0 done, 2 the request cannot be met (one line says why), 130 interrupted, 1 a fault of aftersweep.""",
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"aftersweep {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and stop.")
+    ] = False,
+) -> None:
+    """Options before the command."""
+
+
+@app.command()
+def report(
+    sweep: Annotated[
+        str, typer.Argument(help="A folder, an export file, ENTITY/PROJECT/SWEEP, a URL, or a sweep's id.")
+    ],
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output", "-o", help="Where to write; '-' is standard output. Default: aftersweep-ID.FORMAT here."
+        ),
+    ] = None,
+    format_: Annotated[
+        str | None, typer.Option("--format", "-f", help="html, md or json. Default: by the output's name, else html.")
+    ] = None,
+    metric: Annotated[str | None, typer.Option(help="Judge runs by this metric, not the sweep's own.")] = None,
+    goal: Annotated[str | None, typer.Option(help="minimize or maximize; only where it cannot be told.")] = None,
+    group_by: Annotated[
+        str | None, typer.Option("--group-by", help="The parameter that tells architectures apart.")
+    ] = None,
+    tag: Annotated[list[str] | None, typer.Option(help="Only runs with this tag; may be given again.")] = None,
+    group: Annotated[list[str] | None, typer.Option(help="Only runs of this W&B group; may be given again.")] = None,
+    exclude: Annotated[
+        list[str] | None, typer.Option(help="Leave this run out (id or name); may be given again.")
+    ] = None,
+    claim: Annotated[
+        list[str] | None,
+        typer.Option(help="Hold a claimed risk against the data: PARAM=VALUE, several joined by commas."),
+    ] = None,
+    source: Annotated[
+        str | None, typer.Option(help="What SWEEP is: path, server, archive or sample. Default: the first that fits.")
+    ] = None,
+    sweep_id: Annotated[
+        str | None, typer.Option("--sweep", help="Of a folder with several sweeps, the one to take.")
+    ] = None,
+    all_runs: Annotated[bool, typer.Option("--all-runs", help="Take every run of a folder as one set.")] = False,
+    sweep_config: Annotated[
+        Path | None, typer.Option(help="The sweep's YAML, where the source does not hold it (its stopping rule).")
+    ] = None,
+    column: Annotated[
+        list[str] | None,
+        typer.Option(help="For CSV: NAME=param|metric|state|ignore|...; may be given again."),
+    ] = None,
+    archive: ArchiveOption = None,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")] = False,
+) -> None:
+    """Write the page of one sweep: what ended each run, what carries risk, what to run next.
+
+    [bold]Examples[/bold]
+
+        aftersweep report 4yfw48ad -o sample.html
+
+        aftersweep report ./wandb --sweep-config sweep.yaml
+
+        aftersweep report me/project/abc123 --format json -o - | jq .crash_rate
+
+        aftersweep report runs.csv --metric val_loss --goal minimize --column seed=ignore
+
+        aftersweep report 4yfw48ad --claim batch_size=256,max_lr=0.001
+    """
+    from ..analysis.resolve import Request
+    from ..analysis.tidy import Options
+    from .output import parse_columns
+
+    request = Request(
+        word=sweep,
+        source=source,
+        sweep=sweep_id,
+        all_runs=all_runs,
+        sweep_config=sweep_config,
+        columns=parse_columns(column or []),
+    )
+    chosen = Options(
+        metric=metric,
+        goal=goal,
+        tags=tuple(tag or ()),
+        groups=tuple(group or ()),
+        exclude=tuple(exclude or ()),
+    )
+    with showing_progress(quiet) as progress:
+        write_report(
+            request,
+            open_archive(archive),
+            chosen,
+            group_by=group_by,
+            claims=tuple(claim or ()),
+            output=output,
+            format_=format_,
+            progress=progress,
+            quiet=quiet,
+        )
+
+
+register(app)
+
+
+def main() -> None:
+    """Run the command line; never shows a traceback unless AFTERSWEEP_DEBUG is set."""
+    try:
+        app()
+    except AftersweepError as error:
+        if os.environ.get("AFTERSWEEP_DEBUG"):
+            raise
+        say_error(str(error))
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        say_error("interrupted; what was harvested is kept, and the same command goes on from there")
+        sys.exit(130)
+    except BrokenPipeError:
+        # The reader of our output has gone (| head): not a fault.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+    except Exception as error:
+        # The last line of defence: a fault of ours must not print a page of code at the user.
+        if os.environ.get("AFTERSWEEP_DEBUG"):
+            raise
+        say_error(f"a fault of aftersweep itself ({type(error).__name__}); AFTERSWEEP_DEBUG=1 shows where")
+        sys.exit(1)

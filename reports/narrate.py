@@ -1,0 +1,231 @@
+"""Findings to sentences. Nothing is computed here: a sentence holds what its finding holds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from ..analysis.types import Finding
+from ..analysis.values import show
+from .format import (
+    CAUSE_WORDS,
+    OUTCOME_WORDS,
+    interval,
+    number,
+    p_phrase,
+    percent,
+    plural,
+    ratio_interval,
+)
+
+
+def sentence(finding: Finding) -> str:
+    """The finding in words, plain text. KeyError for a kind that has no words: a bug."""
+    return WORDS[finding.kind](finding)
+
+
+def _listed(items: Sequence[object]) -> str:
+    words = [str(item) for item in items]
+    return words[0] if len(words) == 1 else ", ".join(words[:-1]) + " and " + words[-1]
+
+
+def _interval(finding: Finding) -> str:
+    assert finding.estimate is not None  # the kinds below always have one
+    return f"{100 * finding.estimate.level:.0f} % interval {interval(finding.estimate, percent)}"
+
+
+def _crash_rate(f: Finding) -> str:
+    if not f.supported:
+        return f"None of the {f.facts['total']} runs has started and ended: there is no crash rate."
+    low, high = f.facts["low"], f.facts["high"]
+    rate = percent(low) if low == high else f"between {percent(low)} and {percent(high)}"
+    return (
+        f"The crash rate is {rate} of {plural(f.n, 'run')} that started and ended ({_interval(f)}); "
+        f"recorded as crashed or failed are {f.facts['recorded']} of {f.facts['total']} "
+        f"({percent(f.facts['recorded'] / f.facts['total'])})."
+    )
+
+
+def _early_stopping(f: Finding) -> str:
+    if not f.facts["stopped"]:
+        return (
+            f"None of the {f.n} runs recorded as crashed or failed was stopped by the sweep's own rule "
+            f"({_rule(f)}; {_interval(f)})."
+        )
+    most = "Most of" if f.facts["stopped"] * 2 > f.n else "Of"
+    verb = "were" if f.facts["stopped"] != 1 else "was"
+    if most == "Of":
+        return (
+            f"Of the {f.n} runs recorded as crashed or failed, {f.facts['stopped']} {verb} the sweep's own early "
+            f"stops ({_rule(f)}; {_interval(f)})."
+        )
+    return (
+        f"Most of the {f.n} runs recorded as crashed or failed did not crash: {f.facts['stopped']} {verb} the "
+        f"sweep's own early stops ({_rule(f)}; {_interval(f)})."
+    )
+
+
+def _rule(f: Finding) -> str:
+    bands = f.facts["bands"]
+    return f"Hyperband, {'band' if len(bands) == 1 else 'bands'} {_listed(bands)}"
+
+
+def _ends_at_bands(f: Finding) -> str:
+    return (
+        f"{f.facts['near']} of the {f.n} recorded crashes ended on one of the rule's bands "
+        f"({_listed(f.facts['bands'])}) or one logged value after it ({_interval(f)})."
+    )
+
+
+def _warmup(f: Finding) -> str:
+    if not f.facts["stopped"]:
+        return (
+            f"{plural(f.n, 'run')} warmed up past the rule's first band ({f.facts['band']}) by {f.subject}; "
+            f"the rule stopped none of them there ({_interval(f)})."
+        )
+    return (
+        f"The rule's first band ({f.facts['band']}) lies inside the warm-up of {plural(f.n, 'run')} ({f.subject}), "
+        f"and it stopped {f.facts['stopped']} of them there, before their learning rate was reached ({_interval(f)})."
+    )
+
+
+def _causes(f: Finding) -> str:
+    if not f.supported:
+        return f"The cause of none of the {plural(f.n, 'crash', 'crashes')} can be told ({_interval(f)} known)."
+    named = [f"{count} {CAUSE_WORDS[cause]}" for cause, count in f.facts["causes"].items()]
+    return f"Of {plural(f.n, 'crash', 'crashes')}: {_listed(named)} (cause known: {_interval(f)})."
+
+
+def _best(f: Finding) -> str:
+    assert f.estimate is not None and f.estimate.value is not None
+    level = f" ({show(f.facts['level'])})" if f.facts["level"] is not None else ""
+    return (
+        f"The best {f.estimate.unit} is {number(f.estimate.value)}, by run {f.subject}{level}, "
+        f"{OUTCOME_WORDS[f.facts['outcome']]} at {number(f.facts['progress'])} {f.facts['unit']}; "
+        f"the best of {plural(f.n, 'run')} with a value."
+    )
+
+
+def _comparison(f: Finding) -> str:
+    when = plural(f.facts["iteration"], "logged value")
+    if not f.supported:
+        return (
+            f"After {when} the levels of {f.subject} cannot be told apart by {_unit(f)} "
+            f"({f.n} runs, {p_phrase('p', f.p)})."
+        )
+    return (
+        f"After {when} {f.subject} makes a difference ({f.n} runs, {p_phrase('p', f.p)}): {f.facts['best']} has the "
+        f"best median {_unit(f)}, {number(f.estimate.value if f.estimate else None)} over "
+        f"{plural(f.facts['best_n'], 'run')}."
+    )
+
+
+def _unit(f: Finding) -> str:
+    return f.estimate.unit if f.estimate else "the metric"
+
+
+def _counts(f: Finding) -> str:
+    return (
+        f"{number(f.facts['k_in'], 2)} of {f.facts['n_in']} crashed, of the others "
+        f"{number(f.facts['k_out'], 2)} of {f.facts['n_out']}"
+    )
+
+
+def _risk_factor(f: Finding) -> str:
+    if f.facts["family"] == "claim":
+        return _claim(f)
+    if f.p is None:
+        return f"{f.subject}: {_counts(f)}; not enough evidence to test."
+    effect = f"{f.estimate.unit} {ratio_interval(f.estimate)}" if f.estimate else ""
+    lead = "carries risk" if f.supported else "no risk shown"
+    return f"{f.subject}: {lead}: {_counts(f)} ({effect}, {p_phrase('p', f.p)}, {p_phrase('q', f.q)})."
+
+
+def _claim(f: Finding) -> str:
+    facts = f.facts
+    verdict = "stands" if f.supported else "does not stand"
+    recorded = (
+        f"by recorded state {facts['recorded_in']} of {facts['recorded_n_in']} against {facts['recorded_out']} of "
+        f"{facts['recorded_n_out']} of the others (Fisher's exact test, {p_phrase('p', facts['recorded_p'])})"
+    )
+    stopped = f"{facts['stopped_in']} of these {facts['recorded_n_in']} runs were stopped by the sweep's own rule"
+    tested = (
+        f"{_counts(f)}, which is too few to test"
+        if f.p is None
+        else f"{_counts(f)} ({p_phrase('p', f.p)}, {p_phrase('q', f.q)})"
+    )
+    return f"“{facts['claimed']}” {verdict}: {recorded}; {stopped}; by outcome {tested}."
+
+
+def _risk_summary(f: Finding) -> str:
+    if not f.n:
+        return (
+            f"Not enough evidence for any risk factor: {f.facts['levels']} settings, but only "
+            f"{number(f.facts['crashes'], 2)} crashes (chances summed) that a setting could have caused."
+        )
+    if f.supported:
+        return (
+            f"Of {f.n} settings tested, {len(f.facts['standing'])} carry a risk of crashing at q ≤ 0.05: "
+            f"{_listed(f.facts['standing'])}."
+        )
+    smallest = p_phrase("q", f.q)
+    return f"None of {f.n} settings tested carries a risk of crashing that the data can show (smallest {smallest})."
+
+
+def _silent(f: Finding) -> str:
+    return (
+        f"{f.facts['bad']} of {plural(f.n, 'completed run')} finished although a metric was NaN or infinite "
+        f"({_listed(f.facts['metrics']) if f.facts['metrics'] else 'in the summary'}; {_interval(f)})."
+    )
+
+
+def _unknown(f: Finding) -> str:
+    verb = "has" if f.facts["unknown"] == 1 else "have"
+    return f"{f.facts['unknown']} of {f.n} runs {verb} an outcome that nothing decides ({_interval(f)})."
+
+
+def _recommendation(f: Finding) -> str:
+    return ADVICE[f.facts["advice"]](f) + f" [{_listed(f.facts['rests_on'])}]"
+
+
+ADVICE: dict[str, Callable[[Finding], str]] = {
+    "read_stops_as_stops": lambda f: (
+        f"Count the {f.facts['stopped']} early stops as stops: they say that a run fell behind, not that it broke."
+    ),
+    "later_first_band": lambda f: (
+        f"Move the first band past the warm-up, or shorten {f.subject}: {f.facts['stopped']} runs were judged at "
+        f"{f.facts['band']}, still warming up."
+    ),
+    "restrict_level": lambda f: f"Leave out or mend {f.subject}: it carries risk ({p_phrase('q', f.q)}).",
+    "keep_levels": lambda _: "Leave no setting out for its crash rate: the data show a risk for none of them.",
+    "repeat_best": lambda f: (
+        f"Repeat the configuration of {f.subject} with other seeds before it is trusted: no configuration was "
+        f"repeated, so nobody knows how much of its lead is luck."
+    ),
+    "prefer_level": lambda f: (
+        f"Spend more of the next runs on {f.subject} = {f.facts['best']}: it led after "
+        f"{plural(f.facts['iteration'], 'logged value')} ({p_phrase('p', f.p)})."
+    ),
+    "keep_architectures": lambda f: (
+        f"Keep all levels of {f.subject}: at equal progress they cannot be told apart ({p_phrase('p', f.p)})."
+    ),
+    "keep_logs": lambda f: (
+        f"Keep console logs and exit codes: {f.n - f.facts['known']} of {plural(f.n, 'crash', 'crashes')} have no "
+        f"cause that can be read."
+    ),
+    "stop_on_nan": lambda _: "Make a run fail when its loss is NaN: these runs spent their budget on nothing.",
+}
+
+WORDS: dict[str, Callable[[Finding], str]] = {
+    "crash_rate": _crash_rate,
+    "early_stopping": _early_stopping,
+    "ends_at_bands": _ends_at_bands,
+    "warmup_judged": _warmup,
+    "causes": _causes,
+    "best": _best,
+    "comparison": _comparison,
+    "risk_factor": _risk_factor,
+    "risk_summary": _risk_summary,
+    "silent_failure": _silent,
+    "unknown_outcomes": _unknown,
+    "recommendation": _recommendation,
+}

@@ -1,0 +1,142 @@
+"""From a request to a written report."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from .. import __version__
+from ..analysis.errors import UsageError
+
+if TYPE_CHECKING:
+    from ..analysis.archive.store import Archive
+    from ..analysis.resolve import Request
+    from ..analysis.results import PostMortem
+    from ..analysis.sources.base import Progress
+    from ..analysis.tidy import Options
+
+FORMATS = {"html": "html", "md": "md", "json": "json"}
+SUFFIXES = {".html": "html", ".htm": "html", ".md": "md", ".markdown": "md", ".json": "json"}
+DEFAULT_FORMAT = "html"
+
+
+def choose_format(format_: str | None, output: Path | None) -> str:
+    """The format by --format, else by the output's name. Raises UsageError for one that there is not."""
+    if format_ is None:
+        return SUFFIXES.get(output.suffix.casefold(), DEFAULT_FORMAT) if output else DEFAULT_FORMAT
+    if format_ not in FORMATS:
+        raise UsageError(f"--format {format_}: it must be one of {', '.join(FORMATS)}")
+    return format_
+
+
+def parse_columns(words: Sequence[str]) -> dict[str, str]:
+    """``NAME=ROLE`` words of --column as a mapping. Raises UsageError for a word without '='."""
+    columns = {}
+    for word in words:
+        name, equals, role = word.rpartition("=")
+        if not equals or not name or not role:
+            raise UsageError(f"--column '{word}': write NAME=ROLE, as in --column Status=state")
+        columns[name] = role
+    return columns
+
+
+def write_report(
+    request: Request,
+    archive: Archive,
+    options: Options,
+    *,
+    group_by: str | None,
+    claims: Sequence[str],
+    output: Path | None,
+    format_: str | None,
+    progress: Progress | None,
+    quiet: bool,
+) -> None:
+    """Read, analyse, write; and say in a few lines what was found and where the page is."""
+    from ..analysis.postmortem import post_mortem
+    from ..analysis.resolve import load, resolve
+    from ..analysis.tidy import tidy
+    from .console import say
+
+    chosen = choose_format(format_, output)
+    check_writable(output)
+    resolved = resolve(request, archive)
+    if not quiet:
+        say(f"reading {resolved.kind} {resolved.target} ({resolved.decided_by})")
+    raw, runs = load(resolved, archive, progress)
+    sweep = tidy(raw, runs, options)
+    asked = tuple({"text": text, "where": text} for text in claims)
+    result = post_mortem(replace(sweep, claims=(*sweep.claims, *asked)), group_by=group_by)
+    target = output or Path(f"aftersweep-{safe_name(sweep.id)}.{chosen}")
+    put(target, rendered(result, chosen))
+    if not quiet:
+        _summary(result, target)
+
+
+def rendered(result: PostMortem, format_: str) -> str:
+    """The report in one of FORMATS."""
+    from .as_json import to_json
+    from .render import to_html, to_markdown
+
+    if format_ == "json":
+        return to_json(result, __version__)
+    made_at = float(os.environ.get("SOURCE_DATE_EPOCH", time.time()))
+    return (to_html if format_ == "html" else to_markdown)(result, __version__, made_at)
+
+
+def safe_name(sweep_id: str) -> str:
+    """A sweep's id as a piece of a file name: an id from a server is never a path."""
+    return re.sub(r"[^A-Za-z0-9_-]", "_", sweep_id)[:64] or "sweep"
+
+
+def check_writable(output: Path | None) -> None:
+    """Fail before the work, not after it. Raises UsageError."""
+    if output is None or str(output) == "-":
+        return
+    if output.is_dir():
+        raise UsageError(f"-o {output}: it is a folder; name a file in it")
+    if not output.absolute().parent.is_dir():
+        raise UsageError(f"-o {output}: the folder {output.parent} does not exist; make it first")
+
+
+def put(target: Path, text: str) -> None:
+    """The whole file or none of it; '-' is standard output. Raises UsageError where it cannot be written."""
+    if str(target) == "-":
+        sys.stdout.write(text)
+        sys.stdout.flush()
+        return
+    temporary: Path | None = None
+    try:
+        with tempfile.NamedTemporaryFile(
+            "w", encoding="utf-8", dir=target.absolute().parent, prefix=".aftersweep-", delete=False
+        ) as file:
+            temporary = Path(file.name)
+            file.write(text)
+        temporary.chmod(0o644)
+        temporary.replace(target)
+    except OSError as error:
+        if temporary is not None:
+            temporary.unlink(missing_ok=True)
+        raise UsageError(f"-o {target}: it cannot be written ({error.strerror or error})") from error
+
+
+def _summary(result: PostMortem, target: Path) -> None:
+    from .console import say
+    from .narrate import sentence
+    from .view import KEY_KINDS
+
+    for notice in result.sweep.notices:
+        say(f"  note: {notice}")
+    for kind in KEY_KINDS:
+        for finding in result.findings:
+            if finding.kind == kind:
+                say(f"  - {sentence(finding)}")
+    if str(target) != "-":
+        say(f"written: {target}")

@@ -1,0 +1,283 @@
+"""PostMortem to what the templates lay out: rows, sentences, drawings. No statistics, no markup."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import yaml
+
+from ..analysis.results import BestResult, LevelRow, PostMortem, RiskFactor
+from ..analysis.types import Estimate, Finding, Outcome, Run
+from ..analysis.values import show
+from . import format as fmt
+from .charts import Part, Whisker, learning_curves, stack, whisker
+from .narrate import sentence
+
+KEY_KINDS = ("early_stopping", "crash_rate", "best")
+"""The findings of the first screen, in this order."""
+SEARCH_ADVICE = (
+    "restrict_level",
+    "keep_levels",
+    "repeat_best",
+    "prefer_level",
+    "keep_architectures",
+    "later_first_band",
+)
+RATIO_LOW, RATIO_HIGH = 0.05, 20.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Said:
+    """A finding with its sentence and what its evidence panel shows."""
+
+    finding: Finding
+    text: str
+    facts: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ShownLevel:
+    """A ``LevelRow`` ready to print."""
+
+    row: LevelRow
+    share: str
+    crash: str
+    bar: Whisker | None
+    best: str
+    progress: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ShownRun:
+    """A run of the table of all runs."""
+
+    run: Run
+    outcome: Outcome
+    words: str
+    best: str
+    certainty: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    """The best completed configuration of one level of the group-by parameter."""
+
+    title: str
+    run: Run
+    value: str
+    ended: str
+    yaml: str
+
+
+def say(finding: Finding) -> Said:
+    """The finding with its sentence and its evidence."""
+    facts = [("Finding", finding.id), ("Method", finding.method), ("n", str(finding.n))]
+    if finding.estimate is not None:
+        facts.append(("Estimate", write(finding.estimate)))
+    if finding.p is not None:
+        facts.append(("p", fmt.p_value(finding.p)))
+    if finding.q is not None:
+        facts.append(("q", fmt.p_value(finding.q)))
+    if finding.caveats:
+        facts.append(("Caveats", "; ".join(finding.caveats)))
+    return Said(finding=finding, text=sentence(finding), facts=tuple(facts))
+
+
+def write(estimate: Estimate) -> str:
+    """An estimate by its unit."""
+    if estimate.unit == "share":
+        return f"{fmt.share_interval(estimate)}, level {fmt.percent(estimate.level)}"
+    if estimate.unit.endswith("ratio"):
+        return f"{estimate.unit} {fmt.ratio_interval(estimate)}, level {fmt.percent(estimate.level)}"
+    return f"{fmt.number(estimate.value)} {estimate.unit}".strip() + (
+        f" ({fmt.interval(estimate)})" if fmt.interval(estimate) else ", no interval: a single value"
+    )
+
+
+def page(result: PostMortem, version: str, made_at: float) -> dict[str, Any]:
+    """Everything that the report's templates use."""
+    sweep = result.sweep
+    said = {finding.id: say(finding) for finding in result.findings}
+    by_kind: dict[str, list[Said]] = {}
+    for item in said.values():
+        by_kind.setdefault(item.finding.kind, []).append(item)
+    advice = by_kind.get("recommendation", [])
+    starts = [run.created_at for run in sweep.runs if run.created_at is not None]
+    ends = [run.ended_at for run in sweep.runs if run.ended_at is not None]
+    return {
+        "result": result,
+        "sweep": sweep,
+        "title": sweep.name or sweep.id,
+        "version": version,
+        "made_at": fmt.moment(made_at),
+        "dates": f"{fmt.day(min(starts))} to {fmt.day(max(ends or starts))}" if starts else "not recorded",
+        "by_kind": by_kind,
+        "headline": [item for kind in KEY_KINDS for item in by_kind.get(kind, [])],
+        "key_findings": _key_findings(by_kind),
+        "claims": [item for item in by_kind.get("risk_factor", []) if item.finding.facts["family"] == "claim"],
+        "tested": [item for item in by_kind.get("risk_factor", []) if item.finding.facts["family"] == "level"],
+        "recommendations": [a for a in advice if a.finding.facts["advice"] not in SEARCH_ADVICE],
+        "future": [a for a in advice if a.finding.facts["advice"] in SEARCH_ADVICE],
+        "state_bar": stack(result.status.states, {}),
+        "outcome_bar": stack(result.status.outcomes, fmt.OUTCOME_WORDS),
+        "status": _status(result),
+        "best": [_best(result, item) for item in result.best],
+        "companions": _companions(result.best),
+        "groups": [_level(row, result) for row in result.groups],
+        "levels": {name: [_level(row, result) for row in rows] for name, rows in result.levels.items()},
+        "progress": _progress(result),
+        "risks": [_risk(item) for item in result.risks],
+        "configs": _configs(result),
+        "curves": learning_curves(result),
+        "runs": [_run(run, result.outcomes[run.id]) for run in sweep.runs],
+        "words": fmt.OUTCOME_WORDS,
+        "cause_words": fmt.CAUSE_WORDS,
+        "parameters": [(name, [show(level) for level in levels][:12]) for name, levels in sweep.parameters.items()],
+    }
+
+
+def _key_findings(by_kind: Mapping[str, Sequence[Said]]) -> list[Said]:
+    order = (
+        "early_stopping",
+        "ends_at_bands",
+        "crash_rate",
+        "causes",
+        "best",
+        "comparison",
+        "risk_summary",
+        "warmup_judged",
+        "silent_failure",
+        "unknown_outcomes",
+    )
+    return [item for kind in order for item in by_kind.get(kind, [])]
+
+
+def _status(result: PostMortem) -> list[dict[str, Any]]:
+    table = result.status
+    return [
+        {
+            "state": state,
+            "runs": count,
+            "share": fmt.percent(count / table.total),
+            "outcomes": [
+                (label, fmt.OUTCOME_WORDS[label], table.counts[state][label])
+                for label in table.outcomes
+                if table.counts[state].get(label)
+            ],
+        }
+        for state, count in table.states.items()
+    ]
+
+
+def _companions(best: Sequence[BestResult]) -> list[str]:
+    """At most three companions that every listed run has, validation metrics first."""
+    names = [n for n in (best[0].companions if best else {}) if all(n in item.companions for item in best)]
+    names.sort(key=lambda n: not n.casefold().startswith(("val", "eval", "test")))
+    return names[:3]
+
+
+def _best(result: PostMortem, item: BestResult) -> dict[str, Any]:
+    return {
+        "run": item.run,
+        "level": None if item.level is None else show(item.level),
+        "value": fmt.number(item.value),
+        "companions": {name: fmt.number(value) for name, value in item.companions.items()},
+        "ended": fmt.outcome_words(item.outcome.label, item.outcome.cause),
+        "outcome": item.outcome.label,
+        "progress": fmt.number(item.run.progress),
+        "at": fmt.number(item.run.best_progress),
+        "unit": result.sweep.progress_unit,
+    }
+
+
+def _crash(row: LevelRow) -> tuple[str, Whisker | None]:
+    if not row.eligible:
+        return fmt.NONE, None
+    low, high = row.crash_low, row.crash_high
+    same = low.value == high.value
+    value = fmt.percent(low.value) if same else f"{fmt.percent(low.value)} to {fmt.percent(high.value)}"
+    span = Estimate(value=low.value if same else None, low=low.low, high=high.high, unit="share")
+    inside = fmt.interval(span, fmt.percent)
+    return f"{value} ({inside})" if inside else value, whisker(span)
+
+
+def _level(row: LevelRow, result: PostMortem) -> ShownLevel:
+    crash, bar = _crash(row)
+    progress = fmt.number(row.mean_progress.value, 2)
+    inside = fmt.interval(row.mean_progress, lambda value: fmt.number(value, 2))
+    return ShownLevel(
+        row=row,
+        share=fmt.percent(len(row.runs) / result.status.total),
+        crash=crash,
+        bar=bar,
+        best=fmt.number(row.best),
+        progress=f"{progress} ({inside})" if inside else progress,
+    )
+
+
+def _progress(result: PostMortem) -> list[dict[str, Any]]:
+    most = max((len(row.runs) for row in result.progress), default=1)
+    ended = sum(len(row.runs) for row in result.progress)
+    rows: list[dict[str, Any]] = []
+    for row in result.progress:
+        parts: tuple[Part, ...] = stack(row.outcomes, fmt.OUTCOME_WORDS, most)
+        rows.append(
+            {"row": row, "bar": parts, "at": fmt.number(row.progress), "share": fmt.percent(len(row.runs) / ended)}
+        )
+    return rows
+
+
+def _risk(risk: RiskFactor) -> dict[str, Any]:
+    return {
+        "risk": risk,
+        "inside": f"{fmt.number(risk.k_in, 2)} of {risk.n_in}",
+        "outside": f"{fmt.number(risk.k_out, 2)} of {risk.n_out}",
+        "effect": fmt.ratio_interval(risk.effect),
+        "bar": whisker(risk.effect, low=RATIO_LOW, high=RATIO_HIGH, log=True),
+        "p": fmt.p_value(risk.p),
+        "q": fmt.p_value(risk.q),
+        "recorded": f"{risk.recorded_in} of {risk.recorded_n_in}",
+        "recorded_p": fmt.p_value(risk.recorded_p),
+    }
+
+
+def _configs(result: PostMortem) -> list[Config]:
+    """The best completed run of each level; where none completed, the level has no configuration to show."""
+    found = []
+    for row in result.groups:
+        ids = set(row.runs)
+        runs = [r for r in result.sweep.runs if r.id in ids and r.best is not None]
+        runs = [r for r in runs if result.outcomes[r.id].label == "completed"]
+        if runs:
+            top = max(runs, key=lambda run: (result.metric.sign * (run.best or 0.0), run.id))
+            ended = result.outcomes[top.id]
+            found.append(
+                Config(
+                    title=row.label,
+                    run=top,
+                    value=fmt.number(top.best),
+                    ended=fmt.outcome_words(ended.label, ended.cause),
+                    yaml=config_yaml(top, list(result.sweep.parameters)),
+                )
+            )
+    found.sort(key=lambda item: -result.metric.sign * (item.run.best or 0.0))
+    return found
+
+
+def config_yaml(run: Run, names: Sequence[str]) -> str:
+    """The run's swept parameters as YAML."""
+    values = {name: run.config[name] for name in names if name in run.config}
+    return yaml.safe_dump(values, sort_keys=False, allow_unicode=True, default_flow_style=False).rstrip()
+
+
+def _run(run: Run, outcome: Outcome) -> ShownRun:
+    certainty = outcome.grade if outcome.probability > 0.995 else f"{outcome.grade}, {fmt.percent(outcome.probability)}"
+    return ShownRun(
+        run=run,
+        outcome=outcome,
+        words=fmt.outcome_words(outcome.label, outcome.cause),
+        best=fmt.number(run.best),
+        certainty=certainty,
+    )
