@@ -175,5 +175,5 @@ def test_other_files_are_refused(head: bytes) -> None:
 
 def test_a_later_version_is_refused() -> None:
     """Law: a container of another version is not guessed at."""
-    with pytest.raises(FormatError, match="version 3.*update aftersweep"):
+    with pytest.raises(FormatError, match=r"version 3.*update aftersweep"):
         read(MAGIC[:-1] + b"\x03" + chunk(1, b"data"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import zlib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -14,6 +15,8 @@ from aftersweep.analysis.sources.base import RawRun
 
 BLOCK = 32 * 1024
 MAGIC = b":W&B\xe1\xbe\x00"
+NOW = 1.77e9 + 7200
+"""When the tests of made trees look at them; their runs start at 1.77e9."""
 
 
 def chunk(kind: int, data: bytes) -> bytes:
@@ -78,7 +81,7 @@ def history_record(row: Mapping[str, Any]) -> pb.Record:
     record = pb.Record()
     for key, value in row.items():
         record.history.item.add(nested_key=[key], value_json=json.dumps(value))
-    record.history.step.num = row.get("_step", 0)
+    record.history.step.num = min(row.get("_step", 0), 2**63 - 1)
     return record
 
 
@@ -159,3 +162,27 @@ def records_of(run: RawRun) -> list[pb.Record]:
 
 def _set_time(timestamp: Any, seconds: float) -> None:
     timestamp.seconds, timestamp.nanos = divmod(round(seconds * 1e9), 10**9)
+
+
+def write_run(
+    root: Path, run_id: str, *records: Any, sweep_id: str | None = "s1", age: float = 3600, **more: Any
+) -> Path:
+    """A run of sweep s1 with lr 0.1, written ``age`` seconds before NOW."""
+    config = more.pop("config", {"lr": 0.1, "depth": 3})
+    start = more.pop("start", 1.77e9)
+    stamp = more.pop("stamp", "20260131_161500")
+    path = run_folder(root, run_id, stamp)
+    write_records(path, [run_record(run_id, config, start, sweep_id=sweep_id, **more), *records])
+    os.utime(path, (NOW - age, NOW - age))
+    return path
+
+
+def write_early_kill(root: Path, run_id: str, config: str = "{'lr': 0.01, 'depth': 3, '_wandb': {}}") -> Path:
+    """What a run leaves that is killed before the SDK's first write."""
+    path = run_folder(root, run_id)
+    (path.parent / "logs").mkdir(parents=True)
+    path.write_bytes(MAGIC)
+    os.utime(path, (NOW - 3600, NOW - 3600))
+    log = f"2026-01-31 INFO x wandb.init called with sweep_config: {{}}\nconfig: {config}\n2026-01-31 INFO starting\n"
+    (path.parent / "logs" / "debug.log").write_text(log)
+    return path
