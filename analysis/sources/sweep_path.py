@@ -52,7 +52,7 @@ def parse_sweep_word(word: str) -> SweepPath | None:
     if len(parts) == 4 and parts[2] == "sweeps":
         del parts[2]
     if len(parts) == 3 and _valid(*parts):
-        return SweepPath(*parts)
+        return SweepPath(parts[0], parts[1], parts[2])
     if len(parts) == 1 and _ID.fullmatch(parts[0]):
         return SweepPath(None, None, parts[0])
     return None
@@ -78,7 +78,8 @@ def _from_url(url: str, shown: str) -> SweepPath:
         named = named[:3] if named[3:] in ([], ["workspace"]) else []
     if len(named) != 3 or not _valid(*named):
         raise UsageError(f"'{shown}' is not the URL of a sweep; one ends in /ENTITY/PROJECT/sweeps/SWEEP.")
-    return SweepPath(*named, site=f"{split.scheme}://{host}" + (f":{port}" if port else ""))
+    site = f"{split.scheme}://{host}" + (f":{port}" if port else "")
+    return SweepPath(named[0], named[1], named[2], site)
 
 
 def _valid(entity: str, project: str, sweep: str) -> bool:

@@ -192,6 +192,8 @@ def _agent_node(name: str, nodes: Sequence[Node]) -> Node:
         "host": "node-00",
         "state": "FINISHED",
         "totalRuns": len(nodes),
+        "createdAt": nodes[0]["createdAt"],
+        "heartbeatAt": nodes[-1]["heartbeatAt"],
         "runs": lambda _info, first=50, after=None, **_: connection(nodes, first, after),
     }
 
