@@ -3,7 +3,8 @@
 - ``runs``: one row a run. Scalars and lists have typed columns; ``config`` and ``summary`` are JSON text, in which
   NaN and Infinity stand bare. A value that its column cannot hold (a lone surrogate, an integer above 64 bits)
   stands in ``odd``, a JSON object by field. ``history_columns`` and ``system_columns`` are JSON lists of
-  ``[name, stored name]`` in the run's own order; ``*_start`` and ``*_rows`` say where its rows lie.
+  ``[name, stored name]`` in the run's own order; ``*_start`` and ``*_rows`` say where its rows lie. ``content`` is
+  the run's ``content_hash``: equal ``runs`` files hold equal runs, whatever lies in the other two.
 - ``history`` and ``system``: the rows of all runs under one another, with ``run_id`` and ``_row``. A column keeps
   its name unless another run has the name with another type (or in another case): then the stored name differs.
 
@@ -78,7 +79,7 @@ def encode(runs: Sequence[RawRun]) -> dict[str, pa.Table]:
     """The tables ``runs``, ``history`` and ``system`` of a batch; a run's row number is its place in ``runs``."""
     rows = [_scalars(run) for run in runs]
     tables = {kind: _stack(runs, rows, kind) for kind in TABLES}
-    types = {**_TYPES, **dict.fromkeys((*_JSON, "odd"), pa.string())}
+    types = {**_TYPES, **dict.fromkeys((*_JSON, "odd", "content"), pa.string())}
     for kind in TABLES:
         types |= {f"{kind}_columns": pa.string(), f"{kind}_start": pa.int64(), f"{kind}_rows": pa.int64()}
     columns = {name: pa.array([row[name] for row in rows], type_) for name, type_ in types.items()}
@@ -95,6 +96,7 @@ def _scalars(run: RawRun) -> dict[str, Any]:
         else:
             row[name], odd[name] = None, value
     row["odd"] = dump(odd) if odd else None
+    row["content"] = content_hash(run)
     return row
 
 
@@ -115,8 +117,6 @@ def _stack(runs: Sequence[RawRun], rows: Sequence[dict[str, Any]], kind: str) ->
     start = 0
     for run, row in zip(runs, rows, strict=True):
         table: pa.Table = getattr(run, kind)
-        if len(set(table.column_names)) != table.num_columns:
-            raise InvariantError(f"run {run.id}: a column of its {kind} appears twice")
         names = [_stored_name(field, stored, taken) for field in table.schema]
         row[f"{kind}_columns"] = dump(list(zip(table.column_names, names, strict=True)))
         row[f"{kind}_start"], row[f"{kind}_rows"] = start, table.num_rows
@@ -174,7 +174,10 @@ def _cut(table: pa.Table, row: Mapping[str, Any], kind: str) -> pa.Table:
 
 
 def content_hash(run: RawRun) -> str:
-    """SHA-256 of everything in the run; equal for runs that are equal, with NaN equal to NaN and null to null only."""
+    """SHA-256 of everything in the run; equal for runs that are equal, with NaN equal to NaN and null to null only.
+
+    Raises InvariantError where a column appears twice.
+    """
     digest = hashlib.sha256()
     scalars: dict[str, Any] = {name: getattr(run, name) for name in (*_TYPES, *_JSON)}
     for name, type_ in _TYPES.items():
@@ -183,6 +186,8 @@ def content_hash(run: RawRun) -> str:
     digest.update(json.dumps(scalars, sort_keys=True).encode())
     for kind in TABLES:
         table: pa.Table = getattr(run, kind)
+        if len(set(table.column_names)) != table.num_columns:
+            raise InvariantError(f"run {run.id}: a column of its {kind} appears twice")
         digest.update(f"\n{kind} {table.num_rows}".encode())
         for name in table.column_names:
             _hash_column(digest, name, table[name])

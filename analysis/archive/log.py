@@ -55,11 +55,11 @@ class Log:
         self._state = state
         return state
 
-    def publish(self, build: Callable[[State], Delta | None], deadline_s: float = DEADLINE_S) -> State:
-        """Commits what ``build`` makes of the current state, and returns the state after it.
+    def publish(self, build: Callable[[State], Delta | None], deadline_s: float = DEADLINE_S) -> bool:
+        """Commits what ``build`` makes of the current state; False where ``build`` gave None: nothing to do.
 
-        ``build`` is called again with the newer state whenever another writer was first; None means that there is
-        nothing to do. Raises ArchiveError where the race is still lost at the deadline.
+        ``build`` is called again with the newer state whenever another writer was first. Raises ArchiveError where
+        the race is still lost at the deadline.
         """
         attempts = tenacity.Retrying(
             retry=tenacity.retry_if_exception_type(_LostRaceError),
@@ -73,18 +73,17 @@ class Log:
                 f"other writers kept '{self.folder.path}' busy for {deadline_s:.0f} s; run the same command again"
             ) from error
 
-    def _try_to_publish(self, build: Callable[[State], Delta | None]) -> State:
+    def _try_to_publish(self, build: Callable[[State], Delta | None]) -> bool:
         state = self.refresh()
         delta = build(state)
         if delta is None:
-            return state
+            return False
         version = state.version + 1
         content = write_manifest(delta, version, state.digest, time.time())
         if not self.folder.create(manifest_name(version), content):
             raise _LostRaceError
-        state = self.refresh()
-        self._checkpoint(state)
-        return state
+        self._checkpoint(self.refresh())
+        return True
 
     def _checkpoint(self, state: State) -> None:
         least, most = CHECKPOINT_COMMITS
@@ -103,7 +102,7 @@ class Log:
             missing = self.folder.path / manifest_name(state.version + 1)
             raise DamagedArchiveError(
                 f"the manifest '{missing}' is missing; put a copy of it back, "
-                "or `aftersweep rm` the sweep and harvest it again"
+                "or remove the sweep's folder and harvest it again"
             )
         return state
 
@@ -126,7 +125,7 @@ class Log:
             if (manifest.parent, manifest.version) != (state.digest, state.version + 1):
                 raise _OtherHistoryError(
                     f"the manifest '{self.folder.path / manifest_name(state.version + 1)}' does not follow the one "
-                    "before it; put copies of both back, or `aftersweep rm` the sweep and harvest it again"
+                    "before it; put copies of both back, or remove the sweep's folder and harvest it again"
                 )
             state.apply(manifest.delta, manifest.version, manifest.digest)
 

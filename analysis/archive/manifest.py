@@ -123,9 +123,9 @@ class State:
 
         return sorted(self.live, key=age)
 
-    def files(self) -> Iterable[StoredFile]:
-        for batch in self.batches.values():
-            yield from batch.files.values()
+    def files(self) -> list[StoredFile]:
+        """Every file that a batch needs, once: files of equal content are one file."""
+        return list({file.sha256: file for batch in self.batches.values() for file in batch.files.values()}.values())
 
     def emptied_by(self, taken: Iterable[str], taker: str) -> tuple[str, ...]:
         """The batches that no run stands in any more once the ``taken`` runs have moved to the batch ``taker``."""
@@ -224,7 +224,7 @@ def read_manifest(raw: bytes, path: str) -> Manifest:
         reason = "it is cut off or altered" if isinstance(error, json.JSONDecodeError) else str(error)
         raise DamagedArchiveError(
             f"the manifest '{path}' is damaged: {reason}; put a copy of it back, "
-            "or `aftersweep rm` the sweep and harvest it again"
+            "or remove the sweep's folder and harvest it again"
         ) from error
     raise NewerArchiveError(
         f"'{path}' has format {newest}, written by a later version of aftersweep; "

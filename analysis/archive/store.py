@@ -177,8 +177,7 @@ class Archive:
             )
             return delta if delta.sweep or delta.add or delta.vanished or done else None
 
-        before = state.version
-        return log.publish(build).version != before
+        return log.publish(build)
 
     def rm(self, key: str) -> None:
         """Removes the sweep and all its runs. Raises UnknownSweepError."""

@@ -97,9 +97,11 @@ def check(key: str, log: Log, data: Folder, read_data: bool) -> list[Problem]:
         return [Problem(key=key, path=log.folder.path, kind="newer", text=str(error))]
     except ArchiveError as error:
         return problems or [Problem(key=key, path=log.folder.path, kind="manifest", text=str(error))]
-    for batch in state.batches.values():
-        found = [p for file in batch.files.values() if (p := _check_file(key, data, file, read_data)) is not None]
-        problems += found or (_check_runs(key, data, batch) if read_data else [])
+    found = {file.sha256: _check_file(key, data, file, read_data) for file in state.files()}
+    problems += [problem for problem in found.values() if problem is not None]
+    for batch in state.batches.values() if read_data else ():
+        if all(found[file.sha256] is None for file in batch.files.values()):
+            problems += _check_runs(key, data, batch)
     return problems + _leftovers(key, log, data, state)
 
 

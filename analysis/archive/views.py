@@ -73,7 +73,7 @@ def as_archived(state: State) -> RawSweep:
     """The sweep as the source ``archive`` hands it over; what is not whole stands in its ``problems``."""
     sweep, cursor = state.sweep, state.cursor
     if sweep is None or cursor is None:
-        raise DamagedArchiveError("a manifest names runs but no sweep; `aftersweep rm` it and harvest it again")
+        raise DamagedArchiveError("a manifest names runs but no sweep; remove the sweep's folder and harvest it again")
     problems = sweep.problems
     if not cursor.complete:
         problems += (
