@@ -29,7 +29,6 @@ class Track:
 
     costs: Floats
     clock: Floats
-    start: float
     end: float
     times: Times
 
@@ -66,6 +65,7 @@ class Spell:
     """How long the rule had been true when the run ended; 0 where it was not."""
     true_for: float
     false_for: float
+    """From the first value on: a run that never came to it is not known to have been at risk of the rule."""
     band: int | None
     threshold: float | None
     judged: float | None
@@ -78,12 +78,11 @@ def track(run: Run, sign: int) -> Track:
     costs = -sign * run.metric[finite]
     seconds, times = _seconds(run, run.metric_time[finite])
     if times == "missing":
-        return Track(costs, np.arange(1.0, costs.size + 1.0), 0.0, float(costs.size), times)
+        return Track(costs, np.arange(1.0, costs.size + 1.0), costs.size + 0.5, times)
     seconds = np.maximum.accumulate(seconds)  # a resumed run may start again: time itself does not
     last = float(seconds[-1])
     end = _end(run)
-    start = float(seconds[0]) if run.created_at is None else min(run.created_at, float(seconds[0]))
-    return Track(costs, seconds, start, last if end is None else max(end, last), times if end is not None else "coarse")
+    return Track(costs, seconds, last if end is None else max(end, last), times if end is not None else "coarse")
 
 
 def _end(run: Run) -> float | None:
@@ -98,11 +97,11 @@ def _seconds(run: Run, seconds: Floats) -> tuple[Floats, Times]:
     if seconds.size and known.all():
         return seconds, "known"
     end = _end(run)
-    anchors = {int(index): float(seconds[index]) for index in np.flatnonzero(known)}
+    anchors: dict[float, float] = {float(index): float(seconds[index]) for index in np.flatnonzero(known)}
     if run.created_at is not None:
-        anchors.setdefault(-1, run.created_at)
+        anchors.setdefault(-1.0, run.created_at)
     if end is not None:
-        anchors.setdefault(seconds.size - 1, end)
+        anchors.setdefault(seconds.size - 0.5, end)  # it ended somewhere in the step after its last value
     if not seconds.size or len(anchors) < 2:
         return seconds, "missing"
     places = sorted(anchors)
@@ -133,7 +132,7 @@ def boards(tracks: Sequence[Track], rule: Hyperband) -> dict[int, Board]:
 def spell(run: Track, rule: Hyperband, by_band: Mapping[int, Board]) -> Spell:
     """When the rule was true for one run, judged anew at every value that any run logged."""
     reached = [band for band in rule.bands if band <= run.costs.size]
-    life = run.end - run.start
+    life = run.end - float(run.clock[0]) if run.clock.size else 0.0
     if not reached:
         return Spell(False, 0.0, 0.0, life, None, None, None)
     best = np.minimum.accumulate(run.costs)
