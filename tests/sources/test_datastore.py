@@ -166,6 +166,22 @@ def test_a_chunk_cannot_claim_more_than_its_block() -> None:
     assert losses == Losses(bytes=BLOCK - 7 - 11, records=1)
 
 
+def test_a_chunk_cannot_claim_more_than_the_file() -> None:
+    """Law: where the file ends before the length that a chunk claims, it is lost, even if its CRC fits what is left."""
+    liar = bytearray(chunk(1, b"short"))
+    liar[4:6] = (0xFFFF).to_bytes(2, "little")
+    assert read(MAGIC + chunk(1, b"good") + bytes(liar)) == ([b"good"], Losses(bytes=12, records=1))
+
+
+@pytest.mark.parametrize("padding", range(7))
+def test_padding_is_no_loss(padding: int) -> None:
+    """Law: the bytes at the end of a block that cannot hold a chunk are no damage."""
+    payloads = [b"x" * (BLOCK - 7 - 7 - padding), b"next"]
+    data = frame(payloads)
+    assert data[BLOCK - padding : BLOCK] == b"\0" * padding
+    assert read(data) == (payloads, Losses())
+
+
 @pytest.mark.parametrize("head", [b"PK\x03\x04 a zip archive", b":W&Bxx\x00", b"\0" * 64])
 def test_other_files_are_refused(head: bytes) -> None:
     """Law: a file with another beginning raises FormatError and is named."""

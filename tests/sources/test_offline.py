@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -193,6 +193,31 @@ def test_resumed_runs_and_copies(tmp_path: Path) -> None:
     assert run.config == {"lr": 0.1, "depth": 3, "x": 1}
     assert any("resumed: 2 files" in problem for problem in run.problems)
     assert any("1 copies" in problem for problem in run.problems)
+
+
+def test_a_resumed_run_is_not_counted_twice(tmp_path: Path) -> None:
+    """Law: where a resumed file goes on from an earlier runtime, only what it adds is added."""
+    write_run(tmp_path, "a", exit_record(1, runtime=100))
+    more = history_record({"_step": 9, "_runtime": 130.0, "acc": 0.1})
+    write_run(tmp_path, "a", more, exit_record(0, 130), stamp="20260131_171500", start=1.77e9 + 600, runtime=100)
+    assert read(tmp_path)[1]["a"].runtime_s == 130.0
+
+
+def test_loops_are_not_walked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Law: a folder that links lead back to is looked through once."""
+    write_run(tmp_path, "a")
+    (tmp_path / "loop").symlink_to(tmp_path)
+    seen: list[str] = []
+    walk = os.walk
+
+    def counted(*args: Any, **options: Any) -> Iterator[tuple[str, list[str], list[str]]]:
+        for item in walk(*args, **options):
+            seen.append(item[0])
+            yield item
+
+    monkeypatch.setattr(os, "walk", counted)
+    assert set(read(tmp_path)[1]) == {"a"}
+    assert len(seen) == 3, "the root, the run's folder and the link"
 
 
 def write_journal(root: Path, lines: Sequence[Any]) -> None:
