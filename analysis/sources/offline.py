@@ -123,11 +123,11 @@ class OfflineSource:
     def _choose(self, sweeps: list[str], trails: Sequence[Trail]) -> str:
         """The sweep that is meant; UnknownSweepError with the choices where that is not clear."""
         counts = {name: sum(trail.sweep_id == name for trail in trails) for name in sweeps}
-        choices = ", ".join(f"{name} ({counts[name]} runs)" for name in sweeps[:20])
+        choices = ", ".join(f"{name} ({counts[name]} run{'s' if counts[name] != 1 else ''})" for name in sweeps[:20])
         if not sweeps:
             named = f"no sweep '{self._wanted}'" if self._wanted else "no sweep"
             raise UnknownSweepError(
-                f"{named} in '{self._path}': none of its {len(trails)} runs belongs to one; "
+                f"{named} in '{self._path}': none of the runs ({len(trails)}) belongs to one; "
                 "--all-runs takes them all as one set"
             )
         if self._wanted is not None:
@@ -194,8 +194,8 @@ def _left_out(trails: Sequence[Trail]) -> list[str]:
     sentences = []
     if silent:
         sentences.append(
-            f"{len(silent)} runs that do not say their sweep fit none and were left out: {', '.join(silent[:12])}"
+            f"left out, because nothing says their sweep and none fits ({len(silent)}): {', '.join(silent[:12])}"
         )
     if alone:
-        sentences.append(f"{alone} runs that belong to no sweep were left out; --all-runs takes them too")
+        sentences.append(f"left out, because they belong to no sweep: {alone}; --all-runs takes them too")
     return sentences

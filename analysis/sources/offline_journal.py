@@ -72,7 +72,7 @@ def read_journals(paths: Iterable[Path]) -> tuple[dict[str, JournalEntry], list[
     for path in paths:
         bad = _read(path, merged)
         if bad:
-            problems.append(f"{bad} lines of the journal {path.name} cannot be read and were left out")
+            problems.append(f"lines of the journal {path.name} that cannot be read and were left out: {bad}")
     return {run_id: _entry(run_id, values) for run_id, values in merged.items()}, problems
 
 

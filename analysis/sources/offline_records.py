@@ -274,5 +274,5 @@ def loss_sentences(recordings: Iterable[tuple[str, Recording]]) -> list[str]:
             what = f"at least {losses.records} record{'s' if losses.records > 1 else ''} ({losses.bytes} bytes)"
             sentences.append(f"{what} of {name} could not be read: the file is cut off or damaged")
         if recording.unreadable:
-            sentences.append(f"{recording.unreadable} values of {name} are not what they should be and were left out")
+            sentences.append(f"values of {name} that are not JSON and were left out: {recording.unreadable}")
     return sentences

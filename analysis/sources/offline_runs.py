@@ -119,6 +119,6 @@ def _problems(run_id: str, trail: Trail, recordings: Sequence[Recording]) -> Ite
     if len(trail.pieces) > 1:
         yield f"the run was resumed: {len(trail.pieces)} files with its id were joined in time order"
     if trail.copies:
-        yield f"{trail.copies} copies of the run's file were left out"
+        yield f"copies of the run's file that were left out: {trail.copies}"
     if run_id != trail.run_id:
         yield f"two sweeps use the run id {trail.run_id}; this run is the one of sweep {trail.sweep_id}"

@@ -192,7 +192,7 @@ def test_resumed_runs_and_copies(tmp_path: Path) -> None:
     assert run.history["_step"].to_pylist() == [0, 0, 0]
     assert run.config == {"lr": 0.1, "depth": 3, "x": 1}
     assert any("resumed: 2 files" in problem for problem in run.problems)
-    assert any("1 copies" in problem for problem in run.problems)
+    assert any("left out: 1" in problem for problem in run.problems)
 
 
 def test_a_resumed_run_is_not_counted_twice(tmp_path: Path) -> None:
@@ -241,7 +241,7 @@ def test_an_agents_journal_says_more(tmp_path: Path) -> None:
     assert any("ended by SIGTERM" in problem for problem in run.problems)
     assert (runs["n"].state, runs["n"].exit_code, runs["n"].config) == ("crashed", 1, {"lr": 0.1})
     assert any("journal only" in problem for problem in runs["n"].problems)
-    assert any("2 lines of the journal" in problem for problem in sweep.problems)
+    assert any("left out: 2" in problem for problem in sweep.problems)
 
 
 def test_a_run_that_the_journal_saw_end_is_not_running(tmp_path: Path) -> None:
@@ -251,6 +251,17 @@ def test_a_run_that_the_journal_saw_end_is_not_running(tmp_path: Path) -> None:
     write_journal(tmp_path, [{"run_id": "a", "signal": 9}])
     run = read(tmp_path)[1]["a"]
     assert (run.state, run.exit_code) == ("crashed", 137)
+
+
+def test_a_run_that_vanishes_is_left_out(tmp_path: Path) -> None:
+    """Law: a file that is removed, or replaced by something else, while we read is left out; the others are read."""
+    gone, replaced = write_run(tmp_path, "a"), write_run(tmp_path, "b")
+    write_run(tmp_path, "c")
+    source = OfflineSource(tmp_path)
+    ids = [stub.id for stub in source.list_runs()]
+    gone.unlink()
+    replaced.write_bytes(b"something else")
+    assert [run.id for run in source.fetch(ids)] == ["c"]
 
 
 def test_one_file_can_be_named(tmp_path: Path) -> None:

@@ -161,7 +161,9 @@ def test_the_journal_takes_only_what_fits(tmp_path: Path) -> None:
     expected = JournalEntry(run_id="b", sweep_id="s", exit_status=0, stop_requested=False, ended_at=5.0)
     assert entries["b"] == expected
     assert entries["b"].ended
-    assert problems == ["1 lines of the journal aftersweep-agent.jsonl cannot be read and were left out"]
+    assert JournalEntry(run_id="c", signal=9).signal_name == "SIGKILL"
+    assert JournalEntry(run_id="c", signal=127).signal_name == "signal 127"
+    assert problems == ["lines of the journal aftersweep-agent.jsonl that cannot be read and were left out: 1"]
 
 
 def test_typed_history_values(tmp_path: Path) -> None:

@@ -6,6 +6,8 @@ import math
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from aftersweep.analysis.sources.base import RawRun, RawSweep, fetch_all
 from aftersweep.analysis.sources.offline import OfflineSource
@@ -156,6 +158,31 @@ def test_the_rule_stops_exactly_the_runs_that_were_stopped(runs: dict[str, RawRu
         assert len(finite[run_id]) == band
         stopped = [should_stop(finite[run_id][:n], list(finite.values()), rule, 1) for n in range(1, band + 1)]
         assert stopped == [False] * (band - 1) + [True]
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.data())
+def test_damage_to_a_real_file_is_survived_and_said(
+    sdk_sweep: SdkSweep, tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
+) -> None:
+    """Law: a real file, cut and changed anywhere behind its header, is still its run: rows are lost, none is made up,
+    what was lost is said, and a run whose exit record is gone is crashed."""
+    name = data.draw(st.sampled_from(["done0001", "error006", "killed10"]))
+    original = sdk_sweep.file(name)
+    damaged = bytearray(original.read_bytes()[: data.draw(st.integers(7, original.stat().st_size))])
+    for _ in range(data.draw(st.integers(0, 2)) if len(damaged) > 7 else 0):
+        damaged[data.draw(st.integers(7, len(damaged) - 1))] ^= data.draw(st.integers(1, 255))
+    path = tmp_path_factory.mktemp("damaged") / original.parent.name / original.name
+    path.parent.mkdir()
+    path.write_bytes(damaged)
+    (sound,) = fetch_all(OfflineSource(original, all_runs=True, live_s=0))[1]
+    (run,) = fetch_all(OfflineSource(path, all_runs=True, live_s=0))[1]
+    assert run.id == name
+    rows = [row for row in sound.history.to_pylist() if row["_step"] in set(run.history["_step"].to_pylist())]
+    assert run.history.num_rows == len(rows)
+    assert all(run.history[key].to_pylist() == [row[key] for row in rows] for key in run.history.column_names)
+    assert (run.state, run.exit_code) in ((sound.state, sound.exit_code), ("crashed", None))
+    assert run.problems or bytes(damaged) == original.read_bytes()[: len(damaged)], "a loss that nobody mentions"
 
 
 def test_a_killed_run_keeps_what_was_written(sdk_extras: tuple[Path, dict[str, int]]) -> None:

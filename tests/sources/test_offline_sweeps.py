@@ -27,7 +27,7 @@ def test_several_sweeps_are_listed(tmp_path: Path) -> None:
     write_run(tmp_path, "a", sweep_id="s1")
     write_run(tmp_path, "b", sweep_id="s2")
     write_run(tmp_path, "c", sweep_id="s2")
-    with pytest.raises(UnknownSweepError, match=r"2 sweeps: s1 \(1 runs\), s2 \(2 runs\); choose one with --sweep ID"):
+    with pytest.raises(UnknownSweepError, match=r"2 sweeps: s1 \(1 run\), s2 \(2 runs\); choose one with --sweep ID"):
         read(tmp_path)
     with pytest.raises(UnknownSweepError, match=r"no sweep 's9' in .* There are: s1"):
         read(tmp_path, sweep="s9")
@@ -52,7 +52,7 @@ def test_all_runs_are_one_set(tmp_path: Path) -> None:
 def test_no_sweep_at_all(tmp_path: Path) -> None:
     """Law: runs without a sweep are refused with the way out."""
     write_run(tmp_path, "a", sweep_id=None)
-    with pytest.raises(UnknownSweepError, match="none of its 1 runs belongs to one; --all-runs takes them"):
+    with pytest.raises(UnknownSweepError, match="belongs to one; --all-runs takes them"):
         read(tmp_path)
 
 
@@ -63,8 +63,8 @@ def test_runs_outside_of_the_sweep_are_counted(tmp_path: Path) -> None:
     write_early_kill(tmp_path, "c", "{'other': 1}")
     sweep, runs = read(tmp_path)
     assert set(runs) == {"a"}
-    assert any("1 runs that belong to no sweep were left out" in problem for problem in sweep.problems)
-    assert any("fit none and were left out: c" in problem for problem in sweep.problems)
+    assert any("because they belong to no sweep: 1;" in problem for problem in sweep.problems)
+    assert any("none fits (1): c" in problem for problem in sweep.problems)
 
 
 def test_silent_runs_go_to_the_only_sweep_that_fits(tmp_path: Path) -> None:
