@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import io
-import re
 from collections.abc import Iterator, Sequence
 from typing import Any, NoReturn
 
@@ -18,8 +17,8 @@ from wandb.errors import UsageError as WandbUsageError
 
 from ..errors import CredentialsError, ForbiddenError, NetworkError, SourceError, UnknownSweepError
 from .base import Json, RawRun, RawSweep, RunStub
-from .wandb_records import Node, chosen_keys, counts, logged_row, run_record, stub, sweep_record
-from .wandb_session import Target
+from .wandb_records import NO_TAIL, Node, chosen_keys, counts, logged_row, run_record, stub, sweep_record
+from .wandb_session import Target, printable
 
 _FAILURES = (CommError, AuthenticationError, WandbUsageError, ValueError)
 _ATTRIBUTES = {
@@ -107,9 +106,13 @@ class OfficialSource:
                 rows[int(row["_step"])] = logged_row(row, keys)
         events: list[Json] = []
         lines: list[str] = []
+        problems = []
         if run.state != "finished":
-            events = run.history(stream="system", samples=1000, pandas=False)
-            lines = [line.content for line in run.console_logs(last=200)]
+            try:
+                lines = [line.content for line in run.console_logs(last=200)]
+                events = run.history(stream="system", samples=1000, pandas=False)
+            except _FAILURES:
+                problems.append(NO_TAIL)
         return run_record(
             node,
             [rows[step] for step in sorted(rows)],
@@ -117,6 +120,7 @@ class OfficialSource:
             lines=lines,
             agent=self._agent_of(run.id),
             keys=keys,
+            problems=problems,
         )
 
     def _agent_of(self, run_id: str) -> str | None:
@@ -128,6 +132,12 @@ class OfficialSource:
             except _FAILURES:
                 self._agents = {}  # nice to know; older servers do not tell
         return self._agents.get(run_id)
+
+    def default_entity(self) -> str | None:
+        """The account's own entity; None where it has none."""
+        with self._errors():
+            entity: str | None = self._client().default_entity
+        return entity
 
     def _client(self) -> Any:
         if self._api is None:
@@ -147,22 +157,20 @@ class OfficialSource:
 
     def _refuse(self, error: Exception) -> NoReturn:
         target = self.target
-        said = _clean(str(error), self._key or getattr(self._api, "api_key", None))
-        low = said.casefold()
-        if isinstance(error, WandbUsageError) or "401" in low or "not logged in" in low:
+        said = printable(error, self._key or getattr(self._api, "api_key", None))
+        low, status = said.casefold(), _status(error)
+        if isinstance(error, WandbUsageError) or status == 401 or "not logged in" in low:
             raise CredentialsError(
                 f"{target.base_url} does not accept the credentials. Run 'wandb login' or set WANDB_API_KEY."
             ) from None
-        if "403" in low or "permission" in low or "forbidden" in low:
-            raise ForbiddenError(f"the API key does not open {target} ({said}).") from None
-        if "could not find" in low or "404" in low or "not found" in low:
+        if status == 403 or "permission denied" in low:
+            raise ForbiddenError(f"the API key does not open {target} ({said}). Ask its owner for access.") from None
+        if status == 404 or "could not find" in low:
             raise UnknownSweepError(
                 f"there is no sweep {target} that this account may see: private, deleted or never there "
                 "(the server does not say which). Check the name and 'wandb login'."
             ) from None
-        if any(
-            word in low for word in ("timed out", "timeout", "deadline", "connect", "retry", "dial", "no such host")
-        ):
+        if isinstance(error, CommError | AuthenticationError) and (status in (None, 408, 429) or status >= 500):
             raise NetworkError(f"{target.base_url} did not answer ({said}). Check the network, or try later.") from None
         raise SourceError(f"the official client cannot read {target} ({said}).") from None
 
@@ -180,7 +188,11 @@ def _node(run: Any) -> Node:
     }
 
 
-def _clean(text: str, key: str | None) -> str:
-    line = " ".join((text.replace(key, "***") if key else text).split())
-    line = re.sub(r"[^ -~]", "", line)
-    return line if len(line) <= 200 else line[:200] + "…"
+def _status(error: BaseException | None) -> int | None:
+    """The HTTP status behind the client's error; None where there was no answer, or where it does not say."""
+    while error is not None:
+        response = getattr(error, "response", None)
+        if response is not None and response.http_status:
+            return int(response.http_status)
+        error = getattr(error, "exc", None) or error.__cause__
+    return None

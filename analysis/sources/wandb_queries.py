@@ -91,8 +91,8 @@ query AftersweepHistories(
 """.replace("EXTRA", " ".join(extra))
 
 
-def tails_query(known: Collection[str]) -> str | None:
-    """Console lines and system metrics of several runs; None where the server has neither."""
+def tail_queries(known: Collection[str]) -> tuple[str, str] | None:
+    """Console lines and system metrics: of several runs, and of one; None where the server has neither."""
     parts = []
     if "logLines" in known:
         parts.append("logLines(last: 200) { edges { node { number line } } }")
@@ -100,10 +100,22 @@ def tails_query(known: Collection[str]) -> str | None:
         parts.append("events(samples: 1000)")
     if not parts:
         return None
-    return """
+    fields = " ".join(("name", *parts))
+    return _TAILS.replace("FIELDS", fields), _TAIL.replace("FIELDS", fields)
+
+
+_TAILS = """
 query AftersweepTails($entity: String!, $project: String!, $filters: JSONString!, $first: Int!) {
   project(name: $project, entityName: $entity) {
-    runs(filters: $filters, first: $first, order: "+created_at") { edges { node { name PARTS } } }
+    runs(filters: $filters, first: $first, order: "+created_at") { edges { node { FIELDS } } }
   }
 }
-""".replace("PARTS", " ".join(parts))
+"""
+
+_TAIL = """
+query AftersweepTail($entity: String!, $project: String!, $run: String!) {
+  project(name: $project, entityName: $entity) {
+    run(name: $run) { FIELDS }
+  }
+}
+"""

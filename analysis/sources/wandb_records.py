@@ -24,6 +24,7 @@ Node = Mapping[str, Json]
 MAY_CHANGE = ("running", "pending", "preempting")
 MOST_KEYS = 64
 """Keys of a run whose history is read; more than that are gradients and the like."""
+NO_TAIL = "The console lines and system metrics could not be read."
 CLOCKS = ("_timestamp", "_runtime")
 _SCALAR_KINDS = {"number", "string", "nil", "boolean", "bool"}
 _MATTERS = (
@@ -112,9 +113,17 @@ def stub(node: Node) -> RunStub:
 
 
 def counts(node: Node) -> dict[str, int]:
-    """How often each scalar key was logged, after the run's ``historyKeys``; W&B's own keys are left out."""
+    """How often each scalar key was logged, after the run's ``historyKeys``; W&B's own keys are left out.
+
+    A server that does not give ``historyKeys`` leaves the numbers of the summary, logged an unknown number of times
+    (0, for all counts are lower bounds).
+    """
     keys = node.get("historyKeys")
     listed = keys.get("keys") if isinstance(keys, Mapping) else None
+    if not isinstance(listed, Mapping) and node.get("historyLineCount"):
+        summary = mapping(node.get("summaryMetrics"), "summary", [])
+        numbers = [key for key, value in summary.items() if isinstance(restore_nonfinite(value), int | float)]
+        return {key: 0 for key in numbers if not key.startswith("_")}
     found: dict[str, int] = {}
     for key, about in listed.items() if isinstance(listed, Mapping) else ():
         kinds = about.get("typeCounts") if isinstance(about, Mapping) else None
@@ -180,9 +189,10 @@ def run_record(
     lines: Iterable[str] = (),
     agent: str | None = None,
     keys: Iterable[str] = (),
+    problems: Iterable[str] = (),
 ) -> RawRun:
     """The run of a server's ``node`` with its history ``rows`` (as ``logged_row`` makes them) of ``keys``."""
-    said = []
+    said = list(problems)
     logged = counts(node)
     if left_out := len(set(logged) - set(keys)):
         said.append(f"The histories of {left_out} of {len(logged)} logged keys were not read.")
@@ -199,6 +209,7 @@ def run_record(
     expected = node.get("historyLineCount")
     if isinstance(expected, int) and expected > len(rows):
         said.append(f"The server names {expected} history rows; {len(rows)} could be read.")
+    exit_code = node.get("exitcode")
     user = node.get("user") or {}
     info = node.get("runInfo") or {}
     stops = [node[key] for key in ("stopped", "shouldStop") if node.get(key) is not None]
@@ -220,7 +231,7 @@ def run_record(
         tags=tuple(str(tag) for tag in node.get("tags") or ()),
         notes=node.get("notes") or None,
         sweep_id=node.get("sweepName"),
-        exit_code=node.get("exitcode"),
+        exit_code=exit_code if isinstance(exit_code, int) else None,
         stop_requested=any(stops) if stops else None,
         history=history_table(rows) if rows else empty_history(),
         history_rows_expected=expected if isinstance(expected, int) else None,

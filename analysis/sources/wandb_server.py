@@ -12,7 +12,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TypeVar
 
-from ..errors import UsageError
+from ..errors import ForbiddenError, UsageError
 from . import wandb_queries as queries
 from .base import Json, RawRun, RawSweep, RunStub
 from .sweep_path import parse_sweep_word
@@ -20,7 +20,7 @@ from .wandb_histories import Plan, page_rows, windows
 from .wandb_login import check_site, find_login
 from .wandb_missing import hidden_project, missing_sweep
 from .wandb_official import OfficialSource
-from .wandb_records import Node, chosen_keys, counts, run_record, stub, sweep_record
+from .wandb_records import NO_TAIL, Node, chosen_keys, counts, run_record, stub, sweep_record
 from .wandb_session import Deadline, Limits, MissingError, OverloadedError, RefusedError, Session, Target
 
 T = TypeVar("T")
@@ -75,6 +75,7 @@ class ServerSource:
         self._known: set[str] | None = None
         self._metric: str | None = None
         self._listed: dict[str, Node] = {}
+        self._tails_together = True
         self._agents: dict[str, str] | None = None
 
     @property
@@ -101,24 +102,28 @@ class ServerSource:
     def fetch(self, ids: Sequence[str]) -> Iterator[RawRun]:
         """The named runs, batch by batch, in the order of ``ids`` within a batch."""
         missing = dict.fromkeys(ids)
-        if self._official is None:
+        if self._batched:
             try:
                 for run in self._fetch(list(missing)):
                     missing.pop(run.id, None)
                     yield run
                 return
             except RefusedError:
-                self._turn_to_official()
-        assert self._official is not None
-        yield from self._official.fetch(list(missing))
+                pass
+        yield from self._turn_to_official().fetch(list(missing))
 
     def _ask(self, ours: Callable[[], T], theirs: Callable[[OfficialSource], T]) -> T:
-        if self._official is None and self._login.key is not None:
+        if self._batched:
             try:
                 return ours()
             except RefusedError:
                 pass
         return theirs(self._turn_to_official())
+
+    @property
+    def _batched(self) -> bool:
+        """True while the server takes our queries; an identity token instead of a key only the client can use."""
+        return self._official is None and self._login.key is not None
 
     def _turn_to_official(self) -> OfficialSource:
         if self._official is None:
@@ -127,25 +132,36 @@ class ServerSource:
 
     def _own_entity(self) -> str:
         if self._login.key is not None:
-            viewer = self._session.execute(queries.VIEWER, {}).get("viewer") or {}
-            if viewer.get("entity"):
-                return str(viewer["entity"])
+            entity = (self._session.execute(queries.VIEWER, {}).get("viewer") or {}).get("entity")
+        else:
+            nameless = Target(self._login.base_url, "", "", self._sweep_id)
+            entity = OfficialSource(nameless, app_url=self._login.app_url).default_entity()
+        if entity:
+            return str(entity)
         raise UsageError(
             f"'{self._sweep_id}' names no entity, and the account has no default one. "
             "Give ENTITY/PROJECT/SWEEP or set WANDB_ENTITY."
         )
 
-    def _names(self) -> dict[str, Json]:
-        return {"entity": self.target.entity, "project": self.target.project}
-
-    def _sweep(self) -> RawSweep:
-        variables = {**self._names(), "sweep": self._sweep_id}
+    def _send(
+        self, query: str, variables: dict[str, Json], deadline: Deadline | None = None, give_way: bool = False
+    ) -> dict[str, Json]:
+        """The server's answer to a query about the project, which is there in the answer."""
+        names = {"entity": self.target.entity, "project": self.target.project}
         try:
-            data = self._session.execute(queries.SWEEP, variables)
+            data = self._session.execute(query, {**names, **variables}, deadline=deadline, give_way=give_way)
         except MissingError:
-            data = {"project": None}
+            data = {}
+        except ForbiddenError as error:
+            raise ForbiddenError(
+                f"the API key does not open {self.target} ({error}). Ask its owner for access."
+            ) from None
         if data.get("project") is None:
             raise hidden_project(self._session, self.target)
+        return data
+
+    def _sweep(self) -> RawSweep:
+        data = self._send(queries.SWEEP, {"sweep": self._sweep_id})
         node = data["project"].get("sweep")
         if node is None:
             raise missing_sweep(self._session, self.target)
@@ -168,15 +184,15 @@ class ServerSource:
         first, after = self._limits.listed, None
         deadline = Deadline(self._limits.deadline_s)
         while True:
-            variables = {**self._names(), "filters": json.dumps(filters), "first": first, "after": after}
+            variables = {"filters": json.dumps(filters), "first": first, "after": after}
             try:
-                data = self._session.execute(queries.LISTING, variables, deadline=deadline, give_way=first > 1)
+                data = self._send(queries.LISTING, variables, deadline, give_way=first > 1)
             except OverloadedError:
                 if first == 1 or deadline.left <= 0:
                     raise
                 first = max(1, first // 2)
                 continue
-            runs = self._runs_of(data)
+            runs = data["project"].get("runs") or {}
             edges = runs.get("edges") or []
             yield from (edge["node"] for edge in edges)
             page = runs.get("pageInfo") or {}
@@ -184,11 +200,6 @@ class ServerSource:
                 return
             after = page.get("endCursor") or edges[-1].get("cursor")
             deadline = Deadline(self._limits.deadline_s)
-
-    def _runs_of(self, data: dict[str, Json]) -> dict[str, Json]:
-        if data.get("project") is None:
-            raise hidden_project(self._session, self.target)
-        return data["project"].get("runs") or {}
 
     def _fetch(self, ids: list[str]) -> Iterator[RawRun]:
         if self._known is None:
@@ -232,25 +243,33 @@ class ServerSource:
     def _runs(self, plan: Plan, part: Part) -> Iterable[Node]:
         ids, deadline, give_way = part
         filters = json.dumps(_named(self._sweep_id, ids))
-        variables = {**self._names(), "filters": filters, "first": len(ids), "specs": plan.specs()}
-        query = queries.runs_query(self._known or ())
-        data = self._session.execute(query, variables, deadline=deadline, give_way=give_way)
-        return [edge["node"] for edge in self._runs_of(data).get("edges") or ()]
+        variables = {"filters": filters, "first": len(ids), "specs": plan.specs()}
+        return _nodes(self._send(queries.runs_query(self._known or ()), variables, deadline, give_way))
 
     def _tails(self, ids: list[str]) -> Iterator[Node]:
-        query = queries.tails_query(self._known or ())
-        if query is None:
+        """Console lines and system metrics; of one run after the other where the server refuses several at once."""
+        texts = queries.tail_queries(self._known or ())
+        if texts is None:
             return
+        several, single = texts
 
         def ask(part: Part) -> Iterable[Node]:
             chosen, deadline, give_way = part
             filters = json.dumps(_named(self._sweep_id, chosen))
-            variables = {**self._names(), "filters": filters, "first": len(chosen)}
-            data = self._session.execute(query, variables, deadline=deadline, give_way=give_way)
-            return [edge["node"] for edge in self._runs_of(data).get("edges") or ()]
+            return _nodes(self._send(several, {"filters": filters, "first": len(chosen)}, deadline, give_way))
 
         for chunk in _chunks(ids, self._limits.tails):
-            yield from self._in_parts(chunk, ask)
+            if self._tails_together:
+                try:
+                    yield from list(self._in_parts(chunk, ask))
+                    continue
+                except RefusedError:
+                    self._tails_together = False
+            for run_id in chunk:
+                try:
+                    yield self._send(single, {"run": run_id})["project"].get("run") or {"name": run_id}
+                except RefusedError:
+                    yield {"name": run_id, "refused": True}
 
     def _in_parts(self, ids: list[str], ask: Callable[[Part], Iterable[Node]]) -> Iterator[Node]:
         """What ``ask`` gives for all of ``ids``; where the server is overloaded, for each half, and so on."""
@@ -282,30 +301,35 @@ class ServerSource:
             lines=[str(line.get("line") or "") for line in sorted(lines, key=lambda line: line.get("number") or 0)],
             agent=self._agent_of(str(node["name"])),
             keys=keys,
+            problems=[NO_TAIL] if tail.get("refused") else [],
         )
 
     def _page_by_page(self, run_id: str, node: Node, keys: Sequence[str]) -> list[dict[str, Json]]:
         rows: dict[int, dict[str, Json]] = {}
         for low, high in windows(node):
-            variables = {**self._names(), "run": run_id, "minStep": low, "maxStep": high, "samples": high - low}
-            project = self._session.execute(queries.HISTORY_PAGE, variables).get("project") or {}
-            for row in page_rows((project.get("run") or {}).get("history") or (), keys):
+            steps = {"minStep": low, "maxStep": high, "samples": high - low}
+            run = self._send(queries.HISTORY_PAGE, {"run": run_id, **steps})["project"].get("run") or {}
+            for row in page_rows(run.get("history") or (), keys):
                 rows[int(row["_step"])] = row
         return [rows[step] for step in sorted(rows)]
 
     def _agent_of(self, run_id: str) -> str | None:
         if self._agents is None:
             self._agents = {}
-            variables = {**self._names(), "sweep": self._sweep_id, "first": max(1, len(self._listed))}
+            variables = {"sweep": self._sweep_id, "first": max(1, len(self._listed))}
             try:
-                data = self._session.execute(queries.AGENTS, variables, give_way=True)
+                data = self._send(queries.AGENTS, variables, give_way=True)
             except (OverloadedError, RefusedError):
                 return None  # nice to know, and not worth a second request
-            sweep = (data.get("project") or {}).get("sweep") or {}
+            sweep = data["project"].get("sweep") or {}
             for edge in (sweep.get("agents") or {}).get("edges") or ():
                 for run in (edge["node"].get("runs") or {}).get("edges") or ():
                     self._agents[str(run["node"]["name"])] = str(edge["node"]["name"])
         return self._agents.get(run_id)
+
+
+def _nodes(data: dict[str, Json]) -> list[Node]:
+    return [edge["node"] for edge in (data["project"].get("runs") or {}).get("edges") or ()]
 
 
 def _named(sweep_id: str, ids: Sequence[str]) -> Json:

@@ -234,7 +234,7 @@ class Session:
                 f"{self.host} does not accept the API key. Run 'wandb login --relogin' or set WANDB_API_KEY."
             )
         if status == 403 or "permission denied" in low or "forbidden" in low:
-            raise ForbiddenError(f"the API key does not open this on {self.host} ({said or status}).")
+            raise ForbiddenError(f"{self.host} says: {said or status}")
         if status in (400, 422) or any(word in low for word in _REFUSAL):
             raise RefusedError(f"{self.host} refuses the query ({said or status}).")
         if status == 404 and not said:
@@ -249,9 +249,14 @@ class Session:
 
     def _clean(self, text: object) -> str:
         """A server's or a library's words as they may be shown: one short printable line without the key."""
-        line = " ".join(str(text).replace(self._key, "***").split())
-        line = "".join(char for char in line if char.isprintable())
-        return line if len(line) <= 200 else line[:200] + "…"
+        return printable(text, self._key)
+
+
+def printable(text: object, key: str | None) -> str:
+    """Somebody else's words as they may be shown: one short printable line without the key."""
+    line = " ".join((str(text).replace(key, "***") if key else str(text)).split())
+    line = "".join(char for char in line if char.isprintable())
+    return line if len(line) <= 200 else line[:200] + "…"
 
 
 def _messages(errors: Json) -> list[str]:

@@ -9,11 +9,13 @@ from __future__ import annotations
 import base64
 import json
 import re
+import ssl
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from types import TracebackType
 from typing import Any
 
@@ -26,6 +28,8 @@ from .schema import schema
 
 KEY = "c0ffee" * 8
 """The API key that the server accepts unless told otherwise."""
+CERTIFICATE = Path(__file__).parent / "loopback.pem"
+"""A self-signed certificate for 127.0.0.1 with its key, made for these tests alone."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +68,7 @@ class LoopbackServer:
     forbidden, deleted, private: the sweep may not be read; the sweep is gone while its runs are still there; the
     project is hidden, as the server hides it from those who may not know of it.
     fail: troubles, used up in their order.
+    tls: serve HTTPS with the certificate of ``CERTIFICATE``, which nobody trusts who is not told to.
     """
 
     def __init__(
@@ -81,6 +86,7 @@ class LoopbackServer:
         deleted: bool = False,
         private: bool = False,
         fail: Sequence[Fault] = (),
+        tls: bool = False,
     ) -> None:
         self.sweep = sweep
         self.runs: Sequence[RawRun] = runs
@@ -94,14 +100,22 @@ class LoopbackServer:
         self._forbidden, self._deleted, self._private = forbidden, deleted, private
         self._samples_cap = samples_cap
         self._schema = schema(without)
+        self._nodes: dict[str, tuple[RawRun | None, Node]] = {}
         self._lock = threading.Lock()
         self._httpd = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self._httpd.daemon_threads = True
+        self._scheme = "https" if tls else "http"
+        if tls:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(CERTIFICATE)
+            self._httpd.socket = context.wrap_socket(
+                self._httpd.socket, server_side=True, do_handshake_on_connect=False
+            )
         self._thread = threading.Thread(target=self._httpd.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self._httpd.server_port}"
+        return f"{self._scheme}://127.0.0.1:{self._httpd.server_port}"
 
     @property
     def operations(self) -> list[str]:
@@ -170,7 +184,7 @@ class LoopbackServer:
         if self._private or (entityName, name) != (self.sweep.entity, self.sweep.project):
             return None
         runs = list(self.runs)
-        nodes = [run_node(run, self.sweep.id, self._samples_cap) for run in runs]
+        nodes = [self._node(run) for run in runs]
         sweep = sweep_node(self.sweep, runs, nodes)
 
         def chosen(filters: str | None) -> list[Node]:
@@ -190,6 +204,13 @@ class LoopbackServer:
             "sweep": lambda _info, sweepName: None if self._deleted or sweepName != self.sweep.id else sweep,
             "sweeps": lambda _info, **page: connection([] if self._deleted else [sweep], page.get("first"), None),
         }
+
+    def _node(self, run: RawRun) -> Node:
+        held, node = self._nodes.get(run.id, (None, {}))
+        if held is not run:
+            node = run_node(run, self.sweep.id, self._samples_cap)
+            self._nodes[run.id] = (run, node)
+        return node
 
     def _handler(server) -> type[BaseHTTPRequestHandler]:
         accepted = "Basic " + base64.b64encode(f"api:{server.key}".encode()).decode()

@@ -1,79 +1,31 @@
-"""The server source against the loopback server, and both against the official client."""
+"""The server source against the loopback server: what is read, and in how many requests."""
 
 from __future__ import annotations
 
-import base64
-import logging
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from aftersweep.analysis.errors import (
-    AftersweepError,
-    CredentialsError,
-    ForbiddenError,
-    NetworkError,
-    UnknownSweepError,
-    UsageError,
-)
-from aftersweep.analysis.sources.base import RawRun, fetch_all, history_table
-from aftersweep.analysis.sources.wandb_official import OfficialSource
-from aftersweep.analysis.sources.wandb_server import ServerSource, open_server
-from aftersweep.analysis.sources.wandb_session import Limits, Target
+from aftersweep.analysis.sources.base import fetch_all, history_table
+from aftersweep.analysis.sources.wandb_records import MOST_KEYS, NO_TAIL, chosen_keys, counts
 
-from ..loopback import KEY, Fault, LoopbackServer, Request
+from ..loopback import Fault, LoopbackServer, Request
 from .conformance import assert_conforms, assert_same_table
-from .example import ENTITY, PROJECT, SWEEP_ID, example_sweep
-
-QUICK = Limits(deadline_s=20.0, connect_deadline_s=0.5, first_wait_s=0.01, longest_wait_s=0.05)
+from .example import example_sweep
+from .serving import QUICK, isolate, many_runs, official, source
 
 
 @pytest.fixture(autouse=True)
 def clean_client(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No settings, keys or proxies of the machine that runs the tests."""
-    for name in ("WANDB_ENTITY", "WANDB_PROJECT", "WANDB_BASE_URL", "WANDB_API_KEY", "WANDB_IDENTITY_TOKEN_FILE"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
-    monkeypatch.setenv("WANDB_CONFIG_DIR", str(tmp_path))
-    monkeypatch.setenv("WANDB_CACHE_DIR", str(tmp_path))
-    monkeypatch.setenv("WANDB_DIR", str(tmp_path))
+    isolate(tmp_path, monkeypatch)
 
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[LoopbackServer]:
     with LoopbackServer(*example_sweep()) as running:
         yield running
-
-
-def source(server: LoopbackServer, **more: Any) -> ServerSource:
-    more = {"base_url": server.url, "api_key": KEY, "limits": QUICK, **more}
-    return ServerSource(ENTITY, PROJECT, SWEEP_ID, **more)
-
-
-def official(server: LoopbackServer) -> OfficialSource:
-    return OfficialSource(Target(server.url, ENTITY, PROJECT, SWEEP_ID), app_url=server.url, api_key=KEY)
-
-
-def many_runs(count: int, rows: int = 20) -> list[RawRun]:
-    """Runs with histories; four of five did not finish."""
-    base = example_sweep()[1][4]
-    steps = [{"_step": i, "_timestamp": 1.7e9 + i, "epoch": i, "val/accuracy": i / rows} for i in range(rows)]
-    history = history_table(steps)
-    return [
-        replace(
-            base,
-            id=f"run{i:05d}",
-            created_at=1.7e9 + i,
-            state="finished" if i % 5 == 0 else "crashed",
-            history=history,
-            history_rows_expected=rows,
-            log_tail=() if i % 5 == 0 else base.log_tail,
-        )
-        for i in range(count)
-    ]
 
 
 def test_the_server_source_conforms(server: LoopbackServer) -> None:
@@ -107,8 +59,9 @@ def test_a_refusal_in_the_middle_falls_back() -> None:
     """Law: a refusal after the listing loses no run and gives none twice."""
     sweep, runs = example_sweep()
     body = '{"errors": [{"message": "query is too complex"}]}'
-    with LoopbackServer(sweep, runs, fail=[Fault(400, match="AftersweepTails", body=body)]) as server:
-        assert_conforms(source(server), sweep, runs, lost=("stop_requested",))
+    fault = Fault(400, 99, "AftersweepHistories", body=body, when=lambda r: "a0run005" in r.variables["filters"])
+    with LoopbackServer(sweep, runs, fail=[fault]) as server:
+        assert_conforms(source(server, limits=replace(QUICK, batch=3)), sweep, runs, lost=("stop_requested",))
 
 
 @pytest.mark.parametrize("field", ["exitcode", "stopped", "shouldStop", "host", "runInfo"])
@@ -210,174 +163,48 @@ def test_a_run_on_two_pages_is_listed_once() -> None:
     assert listed == [run.id for run in runs]
 
 
-@pytest.mark.parametrize(
-    "fault",
-    [
-        Fault(429, times=3, headers={"Retry-After": "0"}),
-        Fault(429, times=2, headers={"RateLimit-Reset": "0"}),
-        Fault(503, times=2),
-        Fault(502, times=1, body="<html>bad gateway</html>"),
-        Fault(500, times=3, match="sampledHistory("),
-        Fault(500, times=3, match="AftersweepTails"),
-        Fault(504, times=2, match="AftersweepRuns"),
-    ],
-)
-def test_passing_trouble_is_outlasted(fault: Fault) -> None:
-    """Law: rate limits and server errors that pass leave no trace in what we read."""
-    with LoopbackServer(*example_sweep(), fail=[fault]) as server:
-        assert_conforms(source(server), *example_sweep())
-        assert fault.times == 0
+def test_refused_tails_are_asked_for_one_by_one() -> None:
+    """Law: a server that refuses the logs of several runs at once gives them run by run, without the slow way."""
+    sweep, runs = example_sweep()
+    body = '{"errors": [{"message": "query is too complex"}]}'
+    with LoopbackServer(sweep, runs, fail=[Fault(400, 10_000, "AftersweepTails", body=body)]) as server:
+        assert_conforms(source(server), sweep, runs)
+        assert "RunParquetHistory" not in server.operations
 
 
-def test_a_batch_that_is_too_much_is_halved() -> None:
-    """Law: a server that fails on large batches is asked for smaller ones until it answers."""
-    sweep, _ = example_sweep()
-    runs = many_runs(16, rows=3)
-    too_many = Fault(500, times=10_000, when=lambda request: request.variables.get("first", 0) > 4)
-    with LoopbackServer(sweep, runs, fail=[too_many]) as server:
-        _, read = fetch_all(source(server))
-        sizes = [r.variables["first"] for r in server.requests if r.operation == "AftersweepHistories"]
-    assert [run.id for run in read] == [run.id for run in runs]
-    assert sizes == [16, 8, 4, 4, 8, 4, 4]
+def test_tails_that_cannot_be_read_cost_no_run() -> None:
+    """Law: a log that the server cannot give leaves a run with a problem, not a sweep without a report."""
+    sweep, runs = example_sweep()
+    body = '{"data": {"project": null}, "errors": [{"message": "log file is gone"}]}'
+    with LoopbackServer(sweep, runs, fail=[Fault(200, 10_000, "logLines(", body=body)]) as server:
+        read = {run.id: run for run in source(server).fetch([run.id for run in runs])}
+        theirs = {run.id: run for run in official(server).fetch([run.id for run in runs])}
+    for found in (read, theirs):
+        assert found.keys() == {run.id for run in runs}
+        assert found["a0run005"].problems == (NO_TAIL,)
+        assert found["a0run001"].problems == ()
 
 
-def test_a_slow_answer_is_asked_for_in_smaller_parts() -> None:
-    """Law: a time-out counts as a batch that was too much."""
-    sweep, _ = example_sweep()
-    slow = Fault(200, delay_s=1.0, when=lambda r: r.operation == "AftersweepHistories" and r.variables["first"] == 4)
-    with LoopbackServer(sweep, many_runs(4), fail=[slow]) as server:
-        _, read = fetch_all(source(server, limits=replace(QUICK, read_timeout_s=0.4)))
-    assert len(read) == 4
+def test_the_keys_that_matter_are_never_left_out() -> None:
+    """Law: of more keys than are read, the sweep's metric, epochs and validation metrics stay, and the rest is told."""
+    sweep, runs = example_sweep()
+    noise = {f"gradients/layer{i}": float(i) for i in range(100)}
+    rows = [
+        {"_step": i, "_timestamp": 1.7e9, "_runtime": 1.0, **noise, "val/accuracy": 0.5, "epoch": i} for i in range(3)
+    ]
+    runs = [replace(runs[0], history=history_table(rows), history_rows_expected=3)]
+    with LoopbackServer(sweep, runs) as server:
+        (run,) = source(server).fetch([runs[0].id])
+        (theirs,) = official(server).fetch([runs[0].id])
+    for found in (run, theirs):
+        assert {"val/accuracy", "epoch"} <= set(found.history.column_names)
+        assert found.history.num_columns == 3 + MOST_KEYS
+        assert found.problems == ("The histories of 38 of 102 logged keys were not read.",)
+    assert chosen_keys(["z", *noise, "odd name"], "odd name")[-1] == "odd name"
 
 
-def test_retry_after_is_obeyed() -> None:
-    """Law: the wait that a 429 asks for is kept, and a wait beyond the deadline is an error at once."""
-    with LoopbackServer(*example_sweep(), fail=[Fault(429, times=1, headers={"Retry-After": "3600"})]) as server:
-        with pytest.raises(NetworkError, match="too many requests"):
-            source(server).sweep()
-        assert len(server.requests) == 1
-
-
-def test_a_server_that_stays_broken_is_given_up() -> None:
-    """Law: the deadline holds."""
-    with (
-        LoopbackServer(*example_sweep(), fail=[Fault(500, times=10_000)]) as server,
-        pytest.raises(NetworkError, match="server error 500"),
-    ):
-        source(server, limits=replace(QUICK, deadline_s=0.3)).sweep()
-
-
-def test_no_network_names_the_host() -> None:
-    """Law: where no server answers the error names the host that was tried."""
-    with LoopbackServer(*example_sweep()) as server:
-        gone = server.url
-    with pytest.raises(NetworkError, match=gone.removeprefix("http://")):
-        ServerSource(ENTITY, PROJECT, SWEEP_ID, base_url=gone, api_key=KEY, limits=QUICK).sweep()
-
-
-def test_no_credentials_say_the_next_step() -> None:
-    """Law: without a key nothing is sent, and the message says how to log in."""
-    with pytest.raises(CredentialsError, match=r"wandb login .*WANDB_API_KEY"):
-        ServerSource(ENTITY, PROJECT, SWEEP_ID, base_url="http://127.0.0.1:9", limits=QUICK)
-
-
-def test_credentials_come_from_netrc_and_environment(
-    server: LoopbackServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Law: server, key and default names are found where the official client finds them."""
-    host = server.url.removeprefix("http://")
-    (tmp_path / "netrc").write_text(f"machine {host}\n  login user\n  password {KEY}\n")
-    monkeypatch.setenv("WANDB_BASE_URL", server.url)
-    assert open_server(f"{ENTITY}/{PROJECT}/{SWEEP_ID}", limits=QUICK).sweep().id == SWEEP_ID
-    monkeypatch.setenv("WANDB_PROJECT", PROJECT)
-    bare = open_server(SWEEP_ID, limits=QUICK)
-    assert bare.target.printable == f"{server.url}/{ENTITY}/{PROJECT}/sweeps/{SWEEP_ID}"
-    assert bare.sweep().entity == ENTITY
-    (tmp_path / "netrc").unlink()
-    monkeypatch.setenv("WANDB_API_KEY", KEY)
-    assert open_server(f"{server.url}/{ENTITY}/{PROJECT}/sweeps/{SWEEP_ID}", limits=QUICK).sweep().id == SWEEP_ID
-
-
-def test_a_bare_id_needs_a_project(server: LoopbackServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Law: a bare id without a default project is refused with the way out."""
-    monkeypatch.setenv("WANDB_BASE_URL", server.url)
-    monkeypatch.setenv("WANDB_API_KEY", KEY)
-    with pytest.raises(UsageError, match="WANDB_PROJECT"):
-        _ = open_server(SWEEP_ID).target
-    with pytest.raises(UsageError, match="names no sweep"):
-        open_server("a/b")
-
-
-def test_the_key_goes_to_no_other_host(server: LoopbackServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Law: a pasted URL of another host is refused before anything is sent there."""
-    monkeypatch.setenv("WANDB_BASE_URL", "http://127.0.0.1:9")
-    monkeypatch.setenv("WANDB_API_KEY", KEY)
-    before = len(server.requests)
-    with pytest.raises(UsageError, match=r"is set up for 127\.0\.0\.1:9"):
-        open_server(f"{server.url}/{ENTITY}/{PROJECT}/sweeps/{SWEEP_ID}")
-    assert len(server.requests) == before
-
-
-ERRORS: list[tuple[dict[str, Any], dict[str, Any], type[AftersweepError], str]] = [
-    ({"key": "another" * 8}, {}, CredentialsError, "does not accept .*wandb login"),
-    ({"forbidden": True}, {}, ForbiddenError, "permission denied"),
-    ({}, {"sweep_id": "zzzzzzzz"}, UnknownSweepError, "no sweep 'zzzzzzzz' .*ex4mpl3s"),
-    ({"deleted": True}, {}, UnknownSweepError, "was deleted; 8 of its runs"),
-    ({"private": True}, {}, UnknownSweepError, "deleted, renamed or never there"),
-    ({}, {"entity": "somebody"}, UnknownSweepError, "private, deleted or misspelt.*aftersweep-lab"),
-    ({"fail": [Fault(404, 99, "project(", body="{}")]}, {}, AftersweepError, "no W&B server"),
-    ({"fail": [Fault(200, 99, body="<html>log in</html>")]}, {}, AftersweepError, "does not answer as a W&B server"),
-    ({"fail": [Fault(302, 99, headers={"Location": "http://127.0.0.1:9"})]}, {}, NetworkError, "points elsewhere"),
-]
-
-
-@pytest.mark.parametrize(("serving", "asking", "kind", "says"), ERRORS)
-def test_each_refusal_has_its_own_error(
-    serving: dict[str, Any],
-    asking: dict[str, Any],
-    kind: type[AftersweepError],
-    says: str,
-    caplog: pytest.LogCaptureFixture,
-    capfd: pytest.CaptureFixture[str],
-) -> None:
-    """Law: each refusal is one printable line of its own kind, and the key is in no message, log or output."""
-    caplog.set_level(logging.DEBUG)
-    names = {"entity": ENTITY, "project": PROJECT, "sweep_id": SWEEP_ID, **asking}
-    with LoopbackServer(*example_sweep(), **serving) as server:
-        reading = ServerSource(**names, base_url=server.url, api_key=KEY, limits=QUICK)
-        with pytest.raises(kind, match=says) as caught:
-            reading.sweep()
-    encoded = base64.b64encode(f"api:{KEY}".encode()).decode()
-    text = f"{caught.value}{caught.value.__cause__!r}{reading.__dict__!r}{caplog.text}{capfd.readouterr()}"
-    assert KEY not in text
-    assert encoded not in text
-    assert str(caught.value).isprintable()
-
-
-def test_a_server_that_repeats_the_key_is_not_quoted(caplog: pytest.LogCaptureFixture) -> None:
-    """Law: a key that comes back in the server's own words is masked, and so are its control characters."""
-    body = f'{{"errors": [{{"message": "permission denied for {KEY} \\u001b[31m"}}]}}'
-    with (
-        LoopbackServer(*example_sweep(), fail=[Fault(403, 99, body=body)]) as server,
-        pytest.raises(ForbiddenError, match=r"permission denied for \*\*\*") as caught,
-    ):
-        source(server).sweep()
-    assert KEY not in str(caught.value) + caplog.text
-    assert str(caught.value).isprintable()
-
-
-@pytest.mark.parametrize(
-    ("serving", "kind", "says"),
-    [
-        ({"key": "another" * 8}, CredentialsError, "does not accept"),
-        ({"forbidden": True}, ForbiddenError, "permission denied"),
-        ({"private": True}, UnknownSweepError, "private, deleted or never there"),
-    ],
-)
-def test_the_official_client_fails_alike(
-    serving: dict[str, Any], kind: type[AftersweepError], says: str, capfd: pytest.CaptureFixture[str]
-) -> None:
-    """Law: the fallback's failures are the same errors, and it prints nothing of its own."""
-    with LoopbackServer(*example_sweep(), **serving) as server, pytest.raises(kind, match=says) as caught:
-        official(server).sweep()
-    assert KEY not in f"{caught.value}{capfd.readouterr()}"
+def test_without_history_keys_the_summary_names_the_keys() -> None:
+    """Law: a server that does not name the logged keys does not make a run look as if it had logged none."""
+    node = {"historyKeys": None, "historyLineCount": 3, "summaryMetrics": '{"a": 1, "b": "NaN", "c": "x", "_step": 2}'}
+    assert counts(node) == {"a": 0, "b": 0}
+    assert counts({**node, "historyLineCount": 0}) == {}
