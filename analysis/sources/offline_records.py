@@ -185,11 +185,12 @@ def _take_environment(environment: Any, recording: Recording) -> None:
 
 
 def _take_history(history: Any, recording: Recording) -> None:
-    logged: dict[str, Json] = {}
+    values: dict[tuple[str, ...], Json] = {}
     for item in history.item:
         value = _history_value(item, recording)
         if value is not ...:
-            logged[".".join(_path(item))] = value
+            values[_path(item)] = value
+    logged = _join_media(values)
     step = logged.get("_step")
     row: dict[str, Json] = {"_step": step if _is_step(step) else history.step.num}
     for name in BOOKKEEPING[1:]:
@@ -198,6 +199,22 @@ def _take_history(history: Any, recording: Recording) -> None:
     row.update((key, value) for key, value in logged.items() if key not in BOOKKEEPING)
     recording.rows.append(row)
     _seen(recording, row["_timestamp"])
+
+
+def _join_media(values: Mapping[tuple[str, ...], Json]) -> dict[str, Json]:
+    """Values under dotted names; the parts of a picture, a table or a histogram as one object, as on W&B's server."""
+    media: dict[tuple[str, ...], dict[str, Json]] = {
+        path[:-1]: {} for path in values if len(path) > 1 and path[-1] == "_type"
+    }
+    logged: dict[str, Json] = {}
+    for path, value in values.items():
+        prefix = next((path[:end] for end in range(1, len(path)) if path[:end] in media), None)
+        if prefix is None:
+            logged[".".join(path)] = value
+        else:
+            media[prefix][".".join(path[len(prefix) :])] = value
+            logged[".".join(prefix)] = media[prefix]
+    return logged
 
 
 def _history_value(item: Any, recording: Recording) -> Json:

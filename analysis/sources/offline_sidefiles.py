@@ -78,19 +78,42 @@ def _mapping(value: Any) -> dict[str, Json]:
 
 
 def _literal(text: str) -> Any:
-    """A Python literal, with ``nan`` and ``inf`` as Python prints them; None where it is none or too long."""
+    """A Python literal, with nan, inf and NumPy's values as Python prints them; None where it is none or too long.
+
+    Of a mapping the entries that are no literals are left out.
+    """
     if len(text) > LONGEST_LITERAL:
         return None
     try:
-        tree = ast.parse(text.strip(), mode="eval")
-        return ast.literal_eval(_Nonfinite().visit(tree))
+        tree = _Printed().visit(ast.parse(text.strip(), mode="eval")).body
     except _PARSE_ERRORS:
         return None
+    if isinstance(tree, ast.Dict):
+        pairs = [(_value(key), _value(value)) for key, value in zip(tree.keys, tree.values, strict=True) if key]
+        return {key: value for key, value in pairs if isinstance(key, str) and value is not ...}
+    value = _value(tree)
+    return None if value is ... else value
 
 
-class _Nonfinite(ast.NodeTransformer):
+def _value(node: ast.expr) -> Any:
+    try:
+        return json.loads(json.dumps(ast.literal_eval(node), skipkeys=True))  # tuples become lists
+    except _PARSE_ERRORS:
+        return ...
+
+
+class _Printed(ast.NodeTransformer):
+    """``nan`` and ``inf``, ``np.float32(0.1)`` and ``array([1, 2])`` as the constants inside; nothing is called."""
+
     def visit_Name(self, node: ast.Name) -> ast.AST:
         return ast.Constant(float(node.id)) if node.id in ("nan", "inf") else node
+
+    def visit_Call(self, node: ast.Call) -> ast.AST:
+        named = node.func.value if isinstance(node.func, ast.Attribute) else node.func
+        if isinstance(named, ast.Name) and named.id in ("np", "array") and node.args:
+            inner: ast.AST = self.visit(node.args[0])
+            return inner
+        return node
 
 
 def unwrap(values: Mapping[str, Json]) -> dict[str, Json]:

@@ -89,13 +89,15 @@ LOG = "2026-01-31 16:15:00,1 INFO    MainThread:1 [wandb_init.py:789] wandb.init
 @pytest.mark.parametrize(
     ("sweep", "rest", "config"),
     [
-        ("{}", "config: {'lr': 0.1, 'm': {'a': (1, 2)}, '_wandb': {}}", {"lr": 0.1, "m": {"a": (1, 2)}}),
+        ("{}", "config: {'lr': 0.1, 'm': {'a': (1, 2)}, '_wandb': {}}", {"lr": 0.1, "m": {"a": [1, 2]}}),
         ("{'lr': 0.2}", "config: {'lr': 0.1, 'x': 1}", {"lr": 0.2, "x": 1}),
         ("{'lr': {'value': 0.2}}", "config: {}", {"lr": 0.2}),
         ("{}", "config: {'a': inf, 'b': -inf}", {"a": math.inf, "b": -math.inf}),
         ("{}", "config: {}\nINFO config_cb None None {'b': 2}\nINFO config_cb c 3 None", {"b": 2, "c": 3}),
         ("{}", "config: {}\nINFO config_cb name resnet 50 None", {"name": "resnet 50"}),
-        ("{}", "config: {'a': __import__('os').system('true')}", {}),
+        ("{}", "config: {'a': __import__('os').system('true'), 'b': [np.system('x')], 'c': 1}", {"b": ["x"], "c": 1}),
+        ("{}", "config: {'a': np.float32(0.5), 'b': array([1, 2], dtype=int32), 'c': <obj>}", {}),
+        ("{}", "config: {'a': np.float32(0.5), 'b': array([1, 2], dtype=int32)}", {"a": 0.5, "b": [1, 2]}),
         ("{}", "config: " + "[" * 100_000, {}),
         ("{}", "config: {'a': '" + "x" * 300_000 + "'}", {}),
         ("{}", "", {}),
@@ -187,6 +189,23 @@ def test_typed_history_values(tmp_path: Path) -> None:
         "m.i": -7, "m.n": math.inf, "m.t": "x", "m.b": True, "j": {"a": [1]},
     }  # fmt: skip
     assert row["_step"] == 4
+
+
+def test_media_are_one_value(tmp_path: Path) -> None:
+    """Law: the SDK logs a picture part by part; its width is no metric."""
+    record = pb.Record()
+    for names, text in (
+        (["v.img"], "7"),
+        (["v", "img", "_type"], '"image-file"'),
+        (["v", "img", "width"], "4"),
+        (["v", "acc"], "0.5"),
+    ):
+        record.history.item.add(nested_key=names, value_json=text)
+    path = tmp_path / "run-a.wandb"
+    path.write_bytes(frame([record.SerializeToString()]))
+    (row,) = read_recording(path).rows
+    logged = {key: value for key, value in row.items() if not key.startswith("_")}
+    assert logged == {"v.img": {"_type": "image-file", "width": 4}, "v.acc": 0.5}
 
 
 @given(st.binary(max_size=300), st.text(max_size=20))
