@@ -25,6 +25,8 @@ TIME_LIMIT = "slurmstepd: error: *** JOB 4242 ON node-01 CANCELLED AT 2026-01-31
 PATIENCE_S = 90.0
 FLUSH_S = 0.2
 """How often the SDK writes its buffer where a run asks for it; 15 s by default, which no test can wait for."""
+NEVER_S = 600.0
+"""Of the other runs: a slow machine must not let the SDK write before the run is killed."""
 
 SWEEP_ID = "swp0ffln"
 EPOCHS = 12
@@ -89,6 +91,7 @@ class Running:
             os.close(self.ready)
             if self.process.poll() is None:
                 self.process.kill()
+                self.process.wait()
 
     def _wait_until_logged(self) -> None:
         readable, _, _ = select.select([self.ready], [], [], PATIENCE_S)
@@ -128,8 +131,7 @@ def start_run(folder: Path, plan: Plan) -> Running:
     }
     if plan.sweep_id is not None:
         environment["WANDB_SWEEP_ID"] = plan.sweep_id
-    if plan.flushed:
-        environment["WANDB_X_TRANSACTION_LOG_FLUSH_INTERVAL"] = str(FLUSH_S)
+    environment["WANDB_X_TRANSACTION_LOG_FLUSH_INTERVAL"] = str(FLUSH_S if plan.flushed else NEVER_S)
     if plan.agent_file:
         task["config"] = {}
         environment["WANDB_SWEEP_PARAM_PATH"] = str(write_agent_file(folder, plan))
