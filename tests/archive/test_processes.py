@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import multiprocessing
 import random
+import shutil
 import time
 from multiprocessing.context import ForkServerContext
 from pathlib import Path
@@ -18,7 +19,7 @@ from aftersweep.analysis.archive.harvest import harvest
 from aftersweep.analysis.archive.store import Archive, sweep_key
 
 from .helpers import SWEEP, MemorySource, assert_same_runs, make_run
-from .writer import compact_often, harvest_loudly
+from .writer import compact_often, harvest_loudly, harvest_until
 
 KEY = sweep_key(SWEEP)
 RUNS = 16
@@ -30,7 +31,7 @@ ARCHIVES = 5
 def processes() -> ForkServerContext:
     """Processes that start in milliseconds, each forked from one server that has imported everything."""
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["tests.archive.writer"])
+    context.set_forkserver_preload(["pandas", "tests.archive.writer"])  # pyarrow imports pandas when it may
     return context
 
 
@@ -60,44 +61,68 @@ def test_killed_harvests_leave_a_good_archive(processes: ForkServerContext, tmp_
     """Law: kill -9 at any moment of a harvest leaves an archive that can be read, with no run twice and none lost
     whose commit had returned; the next harvest completes it."""
     dice = random.Random(20240501)
-    whole = _seconds_of_a_harvest(processes, tmp_path)
-    cut_off = 0
+    whole = max(_killed_after(processes, tmp_path / "clock", version, None)[1] for version in (1, 2))
     for number in range(ARCHIVES):
-        root, told = tmp_path / f"root{number}", tmp_path / f"told{number}"
-        for version in range(1, KILLS // ARCHIVES + 1):
-            worker = processes.Process(target=harvest_loudly, args=(root, told, range(RUNS), version, 0.003))
-            worker.start()
-            time.sleep(dice.uniform(0.0, whole))
-            worker.kill()
-            worker.join()
-            cut_off += worker.exitcode == -9
-            _assert_good(Archive(root), told, version)
-        archive = Archive(root)
-        last = [make_run(run, version=KILLS) for run in range(RUNS)]
-        harvest(MemorySource(last), archive)
-        assert_same_runs(archive.load(KEY)[1], last)
-        archive.prune(older_than=0)
-        assert archive.check(read_data=True) == []
-    assert cut_off > KILLS / 2, "most harvests were killed before they had ended"
+        root = tmp_path / f"root{number}"
+        kills = version = 0
+        while kills < KILLS // ARCHIVES:  # a harvest that ended before its kill does not count
+            version += 1
+            killed, _ = _killed_after(processes, root, version, dice.uniform(0.0, whole))
+            kills += killed
+            _assert_good(root, version)
+        _assert_completed(root)
 
 
-def _seconds_of_a_harvest(processes: ForkServerContext, tmp_path: Path) -> float:
-    args = (tmp_path / "clock", tmp_path / "told", range(RUNS), 1, 0.003)
-    for _ in range(2):  # the first one also starts the server
-        start = time.monotonic()
-        worker = processes.Process(target=harvest_loudly, args=args)
+@pytest.mark.slow
+@pytest.mark.parametrize("first", [True, False])
+def test_a_kill_before_each_step(processes: ForkServerContext, tmp_path: Path, first: bool) -> None:
+    """Law: the same for a kill before each single change that a harvest makes to the file system, compaction
+    included, whether it is the sweep's first harvest or a later one."""
+    before = tmp_path / "before"
+    before.mkdir()
+    if not first:
+        harvest(MemorySource([make_run(run) for run in range(4)]), Archive(before), batch_runs=2)
+    step, ended = 0, False
+    while not ended:
+        root = tmp_path / f"root{step}"
+        shutil.copytree(before, root)
+        worker = processes.Process(target=harvest_until, args=(root, _told(root), range(4), 1, step))
         worker.start()
         worker.join()
-        assert worker.exitcode == 0
-        args = (tmp_path / "clock", tmp_path / "told", range(RUNS), 2, 0.003)
-    return time.monotonic() - start
+        ended = worker.exitcode == 0
+        _assert_good(root, 1)
+        if step % 8 == 0:
+            _assert_completed(root)
+        step += 1
+    assert step > 40
 
 
-def _assert_good(archive: Archive, told: Path, version: int) -> None:
+def _told(root: Path) -> Path:
+    return root.with_suffix(".told")
+
+
+def _killed_after(processes: ForkServerContext, root: Path, version: int, seconds: float | None) -> tuple[bool, float]:
+    """A harvest killed so many seconds after its beginning: whether the kill came before its end, and its seconds."""
+    receiver, sender = processes.Pipe(duplex=False)
+    worker = processes.Process(target=harvest_loudly, args=(root, _told(root), range(RUNS), version, 0.003, sender))
+    worker.start()
+    assert receiver.poll(60)
+    start = time.monotonic()
+    worker.join(seconds)
+    worker.kill()
+    worker.join()
+    for end in (receiver, sender):
+        end.close()
+    assert worker.exitcode in (0, -9)
+    return worker.exitcode == -9, time.monotonic() - start
+
+
+def _assert_good(root: Path, version: int) -> None:
     """Readable, nothing damaged, each run once and whole, and at least as new as was acknowledged."""
+    archive = Archive(root)
     assert [problem for problem in archive.check(read_data=True) if not problem.harmless] == []
     acknowledged: dict[str, int] = {}
-    for line in told.read_text().splitlines() if told.exists() else []:
+    for line in _told(root).read_text().splitlines() if _told(root).exists() else []:
         run_id, number = line.split()
         acknowledged[run_id] = max(int(number), acknowledged.get(run_id, 0))
     runs = archive.load(KEY)[1] if archive.ls() else []
@@ -108,3 +133,15 @@ def _assert_good(archive: Archive, told: Path, version: int) -> None:
         number = int(run.summary["version"])
         assert acknowledged.get(run_id, 0) <= number <= version
         assert_same_runs([run], [make_run(int(run_id.removeprefix("run")), version=number)])
+
+
+def _assert_completed(root: Path) -> None:
+    """The next harvest completes the archive, and prune leaves nothing but what it needs."""
+    archive = Archive(root)
+    last = [make_run(run, version=10_000) for run in range(RUNS)]
+    harvest(MemorySource(last), archive)
+    sweep, runs = archive.load(KEY)
+    assert sweep.problems == ()
+    assert_same_runs(runs, last)
+    archive.prune(older_than=0)
+    assert archive.check(read_data=True) == []

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Sequence
+import signal
+from collections.abc import Callable, Collection, Sequence
+from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import Any
 
+from aftersweep.analysis.archive import harvest as harvest_module
 from aftersweep.analysis.archive.harvest import harvest
 from aftersweep.analysis.archive.manifest import Cursor
 from aftersweep.analysis.archive.store import Archive, Fetched
@@ -36,12 +40,46 @@ class LoudArchive(Archive):
         return committed
 
 
-def harvest_loudly(root: Path, told: Path, numbers: Sequence[int], version: int, pause_s: float) -> None:
+class SignallingSource(MemorySource):
+    """Says when the harvest begins."""
+
+    started: Connection | None = None
+
+    def sweep(self) -> RawSweep:
+        if self.started is not None:
+            self.started.send_bytes(b"started")
+        return super().sweep()
+
+
+def harvest_loudly(
+    root: Path, told: Path, numbers: Sequence[int], version: int, pause_s: float, started: Connection | None = None
+) -> None:
     """Harvests the runs of these numbers in that version, two a batch."""
     archive = LoudArchive(root)
     archive.told = told
-    source = MemorySource([make_run(number, version=version) for number in numbers], pause_s=pause_s)
+    source = SignallingSource([make_run(number, version=version) for number in numbers], pause_s=pause_s)
+    source.started = started
     harvest(source, archive, batch_runs=2)
+
+
+def harvest_until(root: Path, told: Path, numbers: Sequence[int], version: int, step: int) -> None:
+    """The same, compacting often, and killed before the change number ``step`` to the file system."""
+    harvest_module.COMPACT_AT = 2
+    os.fsync = lambda _: None  # a kill does not lose what the system holds, so waiting for the disk shows nothing
+    left = [step]
+
+    def counted(real: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*args: Any, **more: Any) -> Any:
+            left[0] -= 1
+            if left[0] < 0:
+                os.kill(os.getpid(), signal.SIGKILL)
+            return real(*args, **more)
+
+        return call
+
+    for owner, name in ((os, "fsync"), (os, "link"), (Path, "replace"), (Path, "unlink"), (Path, "mkdir")):
+        setattr(owner, name, counted(getattr(owner, name)))
+    harvest_loudly(root, told, numbers, version, 0.0)
 
 
 def compact_often(root: Path, key: str, times: int) -> None:
