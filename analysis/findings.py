@@ -19,6 +19,8 @@ from .types import CrashRate, Estimate, Finding, Outcome, Sweep
 
 PROPORTION = "mid-p Clopper-Pearson interval"
 NO_REPEATS = "no repeats of one configuration in this sweep: its seed noise is not known"
+EARLY = 3
+"""Logged values up to which a comparison is called early."""
 REPLAY = "the sweep's stopping rule, replayed in time order over its logged values"
 
 
@@ -85,7 +87,13 @@ def early_stop_findings(
             method=f"{REPLAY}; {PROPORTION}",
             caveats=caveats,
             runs=tuple(run.id for run in stopped),
-            facts={"stopped": len(stopped), "expected": expected, "rule": rule, "bands": list(bands[:6])},
+            facts={
+                "stopped": len(stopped),
+                "expected": expected,
+                "states": {state: sum(run.state == state for run in recorded) for state in RECORDED_CRASH},
+                "rule": rule,
+                "bands": list(bands[:6]),
+            },
         )
     ]
     epochs = sweep.epoch_key is not None
@@ -201,7 +209,7 @@ def comparison_finding(group_by: str, compared: EqualProgress | None, metric: st
     caveats = []
     if compared.left_out:
         caveats.append(f"{compared.left_out} runs ended before that and are left out")
-    if compared.iteration <= 3:
+    if compared.iteration <= EARLY:
         caveats.append("so early in training the order may still change")
     return Finding(
         id="",

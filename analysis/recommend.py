@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from .findings import NO_REPEATS
+from .findings import EARLY, NO_REPEATS
 from .types import Finding
 
 
@@ -46,7 +46,10 @@ def _advice(finding: Finding) -> str | None:
     if finding.kind == "best":
         return "repeat_best" if NO_REPEATS in finding.caveats else None
     if finding.kind == "comparison":
-        return "prefer_level" if finding.supported else "keep_architectures"
+        if not finding.supported:
+            return "keep_architectures"
+        # A lead of a few values is no reason to give up the others.
+        return "prefer_level" if finding.facts["iteration"] > EARLY else None
     if finding.kind == "causes" and finding.facts["known"] < finding.n:
         return "keep_logs"
     if finding.kind == "silent_failure":

@@ -174,11 +174,12 @@ def hazard_ratio(k_in: float, e_in: float, k_out: float, e_out: float, level: fl
     if e_in <= 0 or e_out <= 0:
         return Estimate(value=None, unit="hazard ratio", level=level)
     tail = (1 - level) / 2
-    low = float(stats.beta.ppf(tail, k_in, k_out + 1)) if k_in > 0 else 0.0
-    high = float(stats.beta.ppf(1 - tail, k_in + 1, k_out)) if k_out > 0 else 1.0
+    # Counts are sums of chances: less than half a crash on a side is none, so that side's end is open.
+    low = float(stats.beta.ppf(tail, k_in, k_out + 1)) if k_in >= 0.5 else 0.0
+    high = float(stats.beta.ppf(1 - tail, k_in + 1, k_out)) if k_out >= 0.5 else 1.0
     scale = e_out / e_in
     return Estimate(
-        value=k_in / k_out * scale if k_out > 0 else None,
+        value=k_in / k_out * scale if k_out >= 0.5 else None,
         low=low / (1 - low) * scale,
         high=high / (1 - high) * scale if high < 1 else None,
         level=level,

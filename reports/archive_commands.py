@@ -14,7 +14,7 @@ from rich.text import Text
 from ..analysis.errors import UnknownSweepError, UsageError
 from . import format as fmt
 from .console import say, showing_progress
-from .render import visible
+from .hostile import visible
 
 if TYPE_CHECKING:
     from ..analysis.archive.store import Archive, ArchivedSweep

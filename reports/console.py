@@ -5,13 +5,16 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
-from ..analysis.sources.base import Progress as Report
-from .render import visible
+from .hostile import visible
+
+if TYPE_CHECKING:
+    from ..analysis.sources.base import Progress as Report
 
 stderr = Console(stderr=True, highlight=False, soft_wrap=True)
 

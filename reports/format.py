@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import datetime as dt
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ..analysis.types import Estimate
+if TYPE_CHECKING:
+    from ..analysis.types import Estimate
 
 OUTCOME_WORDS = {
     "completed": "completed",
@@ -39,13 +40,18 @@ def number(value: float | int | None, digits: int = 4) -> str:
     return f"{value:.0f}" if abs(value) >= 10**digits else f"{value:.{digits}g}"
 
 
+def chances(expected: float) -> str:
+    """Crash chances summed over runs, to a tenth: 3, 0.8, 0."""
+    return number(round(expected, 1))
+
+
 def percent(share: float | None) -> str:
-    """A share as a percentage: 84 %, 2.5 %; more digits only near the ends."""
+    """A share as a percentage: 84 %, 2.5 %, 99.6 %; decimals only near the ends."""
     if share is None:
         return NONE
     value = 100 * share
-    text = f"{value:.0f}" if 9.5 <= value <= 90.5 or value in (0, 100) else f"{value:.1f}"
-    return f"{text.removesuffix('.0')} %"
+    text = f"{value:.0f}" if 9.5 <= value <= 99 else f"{value:.1f}".removesuffix(".0")
+    return f"{text} %"
 
 
 def p_value(p: float | None) -> str:

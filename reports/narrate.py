@@ -9,6 +9,7 @@ from ..analysis.values import show
 from .format import (
     CAUSE_WORDS,
     OUTCOME_WORDS,
+    chances,
     interval,
     number,
     p_phrase,
@@ -46,22 +47,21 @@ def _crash_rate(f: Finding) -> str:
 
 
 def _early_stopping(f: Finding) -> str:
-    if not f.facts["stopped"]:
-        return (
-            f"None of the {f.n} runs recorded as crashed or failed was stopped by the sweep's own rule "
-            f"({_rule(f)}; {_interval(f)})."
-        )
-    most = "Most of" if f.facts["stopped"] * 2 > f.n else "Of"
-    verb = "were" if f.facts["stopped"] != 1 else "was"
-    if most == "Of":
-        return (
-            f"Of the {f.n} runs recorded as crashed or failed, {f.facts['stopped']} {verb} the sweep's own early "
-            f"stops ({_rule(f)}; {_interval(f)})."
-        )
-    return (
-        f"Most of the {f.n} runs recorded as crashed or failed did not crash: {f.facts['stopped']} {verb} the "
-        f"sweep's own early stops ({_rule(f)}; {_interval(f)})."
-    )
+    stopped = f.facts["stopped"]
+    if not stopped:
+        return f"None of the {_recorded(f)} was stopped by the sweep's own rule ({_rule(f)}; {_interval(f)})."
+    verb = "were the sweep's own early stops" if stopped != 1 else "was the sweep's own early stop"
+    if stopped * 2 > f.n:
+        return f"Most of the {_recorded(f)} did not crash: {stopped} {verb} ({_rule(f)}; {_interval(f)})."
+    return f"Of the {_recorded(f)}, {stopped} {verb} ({_rule(f)}; {_interval(f)})."
+
+
+def _recorded(f: Finding) -> str:
+    """``41 runs recorded as crashed``, ``42 runs recorded as crashed (41) or failed (1)``."""
+    states = {state: count for state, count in f.facts["states"].items() if count}
+    if len(states) == 1:
+        return f"{plural(f.n, 'run')} recorded as {next(iter(states))}"
+    return f"{f.n} runs recorded as " + " or ".join(f"{state} ({count})" for state, count in states.items())
 
 
 def _rule(f: Finding) -> str:
@@ -125,8 +125,8 @@ def _unit(f: Finding) -> str:
 
 def _counts(f: Finding) -> str:
     return (
-        f"{number(f.facts['k_in'], 2)} of {f.facts['n_in']} crashed, of the others "
-        f"{number(f.facts['k_out'], 2)} of {f.facts['n_out']}"
+        f"{chances(f.facts['k_in'])} of {f.facts['n_in']} crashed, of the others "
+        f"{chances(f.facts['k_out'])} of {f.facts['n_out']}"
     )
 
 
@@ -160,7 +160,7 @@ def _risk_summary(f: Finding) -> str:
     if not f.n:
         return (
             f"Not enough evidence for any risk factor: {f.facts['levels']} settings, but only "
-            f"{number(f.facts['crashes'], 2)} crashes (chances summed) that a setting could have caused."
+            f"{chances(f.facts['crashes'])} crashes (chances summed) that a setting could have caused."
         )
     if f.supported:
         return (
@@ -196,7 +196,7 @@ ADVICE: dict[str, Callable[[Finding], str]] = {
         f"{f.facts['band']}, still warming up."
     ),
     "restrict_level": lambda f: f"Leave out or mend {f.subject}: it carries risk ({p_phrase('q', f.q)}).",
-    "keep_levels": lambda _: "Leave no setting out for its crash rate: the data show a risk for none of them.",
+    "keep_levels": lambda _: "Leave no setting out for its crash rate: none has shown a risk (which proves none safe).",
     "repeat_best": lambda f: (
         f"Repeat the configuration of {f.subject} with other seeds before it is trusted: no configuration was "
         f"repeated, so nobody knows how much of its lead is luck."

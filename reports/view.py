@@ -8,6 +8,7 @@ from typing import Any
 
 import yaml
 
+from ..analysis.choices import VALIDATION, goal_of
 from ..analysis.results import BestResult, LevelRow, PostMortem, RiskFactor
 from ..analysis.types import Estimate, Finding, Outcome, Run
 from ..analysis.values import show
@@ -124,7 +125,7 @@ def page(result: PostMortem, version: str, made_at: float) -> dict[str, Any]:
         "outcome_bar": stack(result.status.outcomes, fmt.OUTCOME_WORDS),
         "status": _status(result),
         "best": [_best(result, item) for item in result.best],
-        "companions": _companions(result.best),
+        "companions": _companions(result.best, result.metric.goal),
         "groups": [_level(row, result) for row in result.groups],
         "levels": {name: [_level(row, result) for row in rows] for name, rows in result.levels.items()},
         "progress": _progress(result),
@@ -171,10 +172,10 @@ def _status(result: PostMortem) -> list[dict[str, Any]]:
     ]
 
 
-def _companions(best: Sequence[BestResult]) -> list[str]:
-    """At most three companions that every listed run has, validation metrics first."""
+def _companions(best: Sequence[BestResult], goal: str) -> list[str]:
+    """At most three companions that every listed run has: validation metrics first, those of the same goal first."""
     names = [n for n in (best[0].companions if best else {}) if all(n in item.companions for item in best)]
-    names.sort(key=lambda n: not n.casefold().startswith(("val", "eval", "test")))
+    names.sort(key=lambda n: (not VALIDATION.search(n.casefold()), goal_of(n) != goal))
     return names[:3]
 
 
@@ -232,8 +233,8 @@ def _progress(result: PostMortem) -> list[dict[str, Any]]:
 def _risk(risk: RiskFactor) -> dict[str, Any]:
     return {
         "risk": risk,
-        "inside": f"{fmt.number(risk.k_in, 2)} of {risk.n_in}",
-        "outside": f"{fmt.number(risk.k_out, 2)} of {risk.n_out}",
+        "inside": f"{fmt.chances(risk.k_in)} of {risk.n_in}",
+        "outside": f"{fmt.chances(risk.k_out)} of {risk.n_out}",
         "effect": fmt.ratio_interval(risk.effect),
         "bar": whisker(risk.effect, low=RATIO_LOW, high=RATIO_HIGH, log=True),
         "p": fmt.p_value(risk.p),

@@ -15,8 +15,9 @@ from aftersweep.analysis.postmortem import post_mortem
 from aftersweep.analysis.results import PostMortem
 from aftersweep.analysis.tidy import tidy
 from aftersweep.reports.as_json import document, to_json
+from aftersweep.reports.hostile import escape_markdown, fenced, visible
 from aftersweep.reports.narrate import ADVICE, WORDS, sentence
-from aftersweep.reports.render import escape_markdown, fenced, to_html, to_markdown, visible
+from aftersweep.reports.render import to_html, to_markdown
 
 from ..factories import make_run, make_sweep
 from ..sources.example import example_sweep
