@@ -186,7 +186,9 @@ def _cause(run: Run, evidence: Sequence[Evidence]) -> Cause:
         return "out_of_memory"
     if "diverged" in suggested:
         return "diverged"
-    return "out_of_memory" if memory else "unknown"
+    if memory:
+        return "out_of_memory"
+    return "code_error" if "code_error" in suggested else "unknown"
 
 
 def _weigh(run: Run, evidence: Sequence[Evidence], plain: _Plain, replayed: Replay | None) -> Outcome:

@@ -143,13 +143,14 @@ CONTINUATION = re.compile(
 INDENTED = re.compile(r"^(?:\s|[│╭╰┃┏┗|^~])")
 
 LIFE = re.compile(
-    r"(?i)(?:\b(?:epochs?|steps?|iter(?:ation)?s?|batch|train(?:ing)?|valid(?:ation)?|val|eval|loss|acc(?:uracy)?)\b"
-    r"[\w/ .\[\](),|-]{0,30}[:=\[ ] {0,6}(?:\d|nan\b|inf\b|-inf\b)|\b(?:sav|writ)(?:ing|ed|ten) [^\n]{0,40}checkpoint)"
+    r"(?i)(?<![a-z])(?:epochs?|steps?|iter(?:ation)?s?|batch|train(?:ing)?|valid(?:ation)?|val|eval|loss|acc(?:uracy)?)"
+    r"(?![a-z])[\w/ .\[\](),|-]{0,30}[:=\[ ] {0,6}(?:\d|nan\b|inf\b|-inf\b)"
+    r"|\b(?:sav|writ)(?:ing|ed|ten) [^\n]{0,40}checkpoint"
 )
 """Training that goes on: an epoch, a loss, a checkpoint."""
 
 BAR = re.compile(r"\d{1,3}%\|[^|]{0,200}\| {0,3}(\d{1,12}/\d{1,12})")
 """A progress bar; the group is its count."""
 
-LOSS = re.compile(r"(?i)\bloss\b[\"']?[\w/ ]{0,12}[:= ] {0,6}(nan\b|[-+]?inf\b|[-+]?\d[\d.e+-]{0,24})")
+LOSS = re.compile(r"(?i)(?<![a-z])loss[\w/]{0,12}[\"']? {0,3}[:= ] {0,6}(nan\b|[-+]?inf\b|[-+]?\d[\d.e+-]{0,24})")
 """A printed loss and its value."""

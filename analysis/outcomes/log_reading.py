@@ -63,8 +63,8 @@ def read_log(lines: Sequence[str], *, failed: bool) -> LogReading:
 
 def _cut(line: str) -> str:
     """One console line as it was last seen: what a carriage return overwrote is gone."""
-    parts = line[-LONGEST_LINE * 4 :].rstrip("\r\n").split("\r")
-    seen = next((part for part in reversed(parts) if part.strip()), "")[:LONGEST_LINE].rstrip()
+    whole = line.rstrip()
+    seen = whole[whole.rfind("\r") + 1 :][:LONGEST_LINE].rstrip()
     return words.PREFIX.sub("", seen, count=1)
 
 

@@ -18,7 +18,8 @@ also end by itself in that time. With d the time since the rule became true, Bay
   0 where times are missing: there the final thresholds call the rule true in runs for which it never was.
 - Z: the chance that the controller did not act at all (it was off, or saw other values). Then the candidates are
   the other ends of the whole time that the rule was true: negative binomial, given h and its uncertainty. It is
-  weighed, at even odds, against any number of the runs concerned having been stopped.
+  weighed, at even odds, against a controller that stops most runs for which the rule is true: a share with the
+  density 3 x^2.
 - A: 1 where times are known or coarse. Where they are missing the final thresholds are used, and A is the chance
   that the rule was true, over all orders in which the runs could have arrived.
 """
@@ -159,8 +160,11 @@ def _asleep(stops: int, passed: int, ends: float, exposure: float, true_for: flo
         + shape * math.log(share) + stops * math.log1p(-share)
     )  # fmt: skip
     idle = math.exp(float(log_idle))
-    acting = 1.0 / (stops + passed + 1.0)
-    return idle / (idle + acting)
+    log_acting = (
+        math.log(3.0) + gammaln(stops + passed + 1.0) + gammaln(stops + 3.0)
+        - gammaln(stops + 1.0) - gammaln(stops + passed + 4.0)
+    )  # fmt: skip
+    return idle / (idle + math.exp(float(log_acting)))
 
 
 def chance_of_stop(

@@ -41,7 +41,8 @@ class Replay:
     since_iterations: int | None
     """Values logged after the band; None before the first band."""
     ran_on: bool
-    """The rule had been true for longer than the controller ever took: it was not acting on this run."""
+    """The rule had been true for twice as long as the controller ever took, or the controller seems not to have
+    acted in the whole sweep: the run went on although the rule was true."""
     probability: float
     """Chance that the rule ended the run, given that nothing else settles its end; 0 where it was not true then.
     Without times the final thresholds may be false and a chance remain."""
@@ -71,6 +72,7 @@ def replay(
     spells = [spell(each, rule, by_band) for each in tracks]
     lags = np.zeros(len(runs))
     chances = np.zeros(len(runs))
+    asleep = np.zeros(len(runs), dtype=bool)
     for timed in (True, False):  # two clocks, seconds and iterations: never mixed
         group = [i for i, each in enumerate(tracks) if (each.times != "missing") == timed]
         parts = [runs[i] for i in group], [tracks[i] for i in group], [spells[i] for i in group]
@@ -79,19 +81,20 @@ def replay(
             lag = census.lag if look_every_s is None or not timed else max(census.lag, look_every_s)
             for i in group:
                 lags[i] = lag + blur(tracks[i])
+                asleep[i] = census.asleep >= 0.5
                 hazard = census.hazard(ends.label(runs[i]), bool(runs[i].log_tail))
                 prior = float(spells[i].true_at_end)
                 if not timed:
                     prior = chance_true(spells[i], tracks[i].costs.size, lags[i], by_band, rule)
                 lasted = spells[i].lasted
                 chances[i] = chance_of_stop(lasted, lags[i], census, hazard, prior, late_is_doubtful=not timed)
-    return {
-        run.id: _result(run, rule, tracks[i], spells[i], metric.sign, float(lags[i]), float(chances[i]))
-        for i, run in enumerate(runs)
-    }
+    told = zip(runs, tracks, spells, lags.tolist(), chances.tolist(), asleep.tolist(), strict=True)
+    return {each[0].id: _result(rule, metric.sign, *each) for each in told}
 
 
-def _result(run: Run, rule: Hyperband, each: Track, one: Spell, sign: int, lag: float, probability: float) -> Replay:
+def _result(
+    rule: Hyperband, sign: int, run: Run, each: Track, one: Spell, lag: float, probability: float, asleep: bool
+) -> Replay:
     timed = each.times != "missing"
     return Replay(
         run_id=run.id,
@@ -102,7 +105,7 @@ def _result(run: Run, rule: Hyperband, each: Track, one: Spell, sign: int, lag: 
         value=None if one.judged is None else -sign * one.judged,
         since_s=one.lasted if one.true_at_end and timed else None,
         since_iterations=None if one.band is None else each.costs.size - one.band,
-        ran_on=one.true_at_end and one.lasted > _RAN_ON * lag,
+        ran_on=one.true_at_end and (asleep or one.lasted > _RAN_ON * lag),
         probability=probability,
         times=each.times,
         text=_sentence(rule, each, one, sign),
