@@ -51,6 +51,8 @@ def find_login(base_url: str | None = None, key: str | None = None) -> Login:
             f"'{_without_password(wanted)}' is not the address of a W&B server. "
             "Set WANDB_BASE_URL to one such as https://api.wandb.ai."
         ) from None
+    if urlsplit(host.url).username is not None:
+        raise UsageError("WANDB_BASE_URL holds a user name or a password. Leave it out; keys come from 'wandb login'.")
     try:
         if key is not None:
             auth: wbauth.Auth | None = wbauth.AuthApiKey(host=host, api_key=key)

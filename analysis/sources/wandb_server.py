@@ -21,7 +21,7 @@ from .wandb_login import check_site, find_login
 from .wandb_missing import hidden_project, missing_sweep
 from .wandb_official import OfficialSource
 from .wandb_records import NO_TAIL, Node, chosen_keys, counts, run_record, stub, sweep_record
-from .wandb_session import Deadline, Limits, MissingError, OverloadedError, RefusedError, Session, Target
+from .wandb_session import Deadline, Limits, MissingError, OverloadedError, RefusedError, Session, Target, well_formed
 
 T = TypeVar("T")
 Part = tuple[list[str], Deadline, bool]
@@ -104,9 +104,10 @@ class ServerSource:
         missing = dict.fromkeys(ids)
         if self._batched:
             try:
-                for run in self._fetch(list(missing)):
-                    missing.pop(run.id, None)
-                    yield run
+                with well_formed(self._session.host):
+                    for run in self._fetch(list(missing)):
+                        missing.pop(run.id, None)
+                        yield run
                 return
             except RefusedError:
                 pass
@@ -115,7 +116,8 @@ class ServerSource:
     def _ask(self, ours: Callable[[], T], theirs: Callable[[OfficialSource], T]) -> T:
         if self._batched:
             try:
-                return ours()
+                with well_formed(self._session.host):
+                    return ours()
             except RefusedError:
                 pass
         return theirs(self._turn_to_official())

@@ -8,12 +8,13 @@ against the system's store (``SSL_CERT_FILE``, ``SSL_CERT_DIR``), as the officia
 
 from __future__ import annotations
 
+import contextlib
 import email.utils
 import json
 import re
 import ssl
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
 from urllib.parse import urlsplit
@@ -250,6 +251,18 @@ class Session:
     def _clean(self, text: object) -> str:
         """A server's or a library's words as they may be shown: one short printable line without the key."""
         return printable(text, self._key)
+
+
+@contextlib.contextmanager
+def well_formed(host: str) -> Iterator[None]:
+    """Turns what an answer of another shape than W&B's does to the code that reads it into a FormatError."""
+    try:
+        yield
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+        raise FormatError(
+            f"{host} answers in a form that is not W&B's ({type(error).__name__}: {printable(error, None)}). "
+            "Check WANDB_BASE_URL; if it is right, report the server's version."
+        ) from error
 
 
 def printable(text: object, key: str | None) -> str:

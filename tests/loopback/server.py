@@ -7,6 +7,7 @@ type that the client does not know of is refused as a real server would refuse i
 from __future__ import annotations
 
 import base64
+import io
 import json
 import re
 import ssl
@@ -19,6 +20,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+import pyarrow.parquet as pq
 from graphql import GraphQLError, execute, parse, validate
 
 from aftersweep.analysis.sources.base import RawRun, RawSweep
@@ -68,6 +70,7 @@ class LoopbackServer:
     forbidden, deleted, private: the sweep may not be read; the sweep is gone while its runs are still there; the
     project is hidden, as the server hides it from those who may not know of it.
     fail: troubles, used up in their order.
+    parquet: hand out whole histories as Parquet files, as the cloud does with runs that ended a while ago.
     tls: serve HTTPS with the certificate of ``CERTIFICATE``, which nobody trusts who is not told to.
     """
 
@@ -87,6 +90,7 @@ class LoopbackServer:
         private: bool = False,
         fail: Sequence[Fault] = (),
         tls: bool = False,
+        parquet: bool = False,
     ) -> None:
         self.sweep = sweep
         self.runs: Sequence[RawRun] = runs
@@ -100,6 +104,7 @@ class LoopbackServer:
         self._forbidden, self._deleted, self._private = forbidden, deleted, private
         self._samples_cap = samples_cap
         self._schema = schema(without)
+        self._parquet = parquet
         self._nodes: dict[str, tuple[RawRun | None, Node]] = {}
         self._lock = threading.Lock()
         self._httpd = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
@@ -209,6 +214,9 @@ class LoopbackServer:
         held, node = self._nodes.get(run.id, (None, {}))
         if held is not run:
             node = run_node(run, self.sweep.id, self._samples_cap)
+            if self._parquet and run.history.num_rows:
+                urls = [f"{self.url}/parquet/{run.id}"]
+                node["parquetHistory"] = lambda _info, liveKeys: {"parquetUrls": urls, "liveData": []}  # noqa: ARG005
             self._nodes[run.id] = (run, node)
         return node
 
@@ -220,7 +228,7 @@ class LoopbackServer:
 
             def do_POST(self) -> None:
                 text = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-                if self.path != "/graphql":  # the client's own telemetry
+                if not self.path.endswith("/graphql"):  # the client's own telemetry; a proxy is sent the whole URL
                     return self.reply(404, {}, "{}")
                 body = json.loads(text)
                 named = re.search(r"\b(?:query|mutation)\s+(\w+)", body["query"])
@@ -233,8 +241,16 @@ class LoopbackServer:
                 )
                 return self.reply(*server.answer(request))
 
-            def reply(self, status: int, headers: Mapping[str, str], body: str) -> None:
-                data = body.encode()
+            def do_GET(self) -> None:
+                run = next((run for run in server.runs if self.path == f"/parquet/{run.id}"), None)
+                if run is None:
+                    return self.reply(404, {}, "{}")
+                buffer = io.BytesIO()
+                pq.write_table(run.history, buffer)
+                return self.reply(200, {"Content-Type": "application/octet-stream"}, buffer.getvalue())
+
+            def reply(self, status: int, headers: Mapping[str, str], body: str | bytes) -> None:
+                data = body.encode() if isinstance(body, str) else body
                 try:
                     self.send_response(status)
                     for name, value in {"Content-Type": "application/json", **headers}.items():

@@ -38,6 +38,13 @@ def test_the_official_source_conforms(server: LoopbackServer) -> None:
     assert_conforms(official(server), *example_sweep(), lost=("stop_requested",))
 
 
+def test_histories_in_parquet_files_conform() -> None:
+    """Law: where the server hands out Parquet files the official client's histories are the same."""
+    with LoopbackServer(*example_sweep(), parquet=True) as server:
+        assert_conforms(official(server), *example_sweep(), lost=("stop_requested",))
+        assert "HistoryPage" not in server.operations
+
+
 def test_both_ways_give_equal_runs(server: LoopbackServer) -> None:
     """Law: run for run the two ways of reading give equal records."""
     (sweep, runs), (their_sweep, their_runs) = fetch_all(source(server)), fetch_all(official(server))

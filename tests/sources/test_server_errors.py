@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import logging
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +17,7 @@ from aftersweep.analysis.errors import (
     AftersweepError,
     CredentialsError,
     ForbiddenError,
+    FormatError,
     NetworkError,
     UnknownSweepError,
     UsageError,
@@ -127,6 +130,35 @@ def test_credentials_come_from_netrc_and_environment(
     assert open_server(f"{server.url}/{ENTITY}/{PROJECT}/sweeps/{SWEEP_ID}", limits=QUICK).sweep().id == SWEEP_ID
 
 
+def test_settings_files_are_read(server: LoopbackServer, tmp_path: Path) -> None:
+    """Law: server, entity, project and key of the client's settings file are used; it is read once a process."""
+    lines = (f"base_url = {server.url}", f"entity = {ENTITY}", f"project = {PROJECT}", f"api_key = {KEY}")
+    (tmp_path / "settings").write_text("\n".join(("[default]", *lines)))
+    code = (
+        "from aftersweep.analysis.sources.wandb_server import open_server\n"
+        f"source = open_server('{SWEEP_ID}'); print(source.target.printable, source.sweep().state)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=tmp_path)
+    assert done.stdout == f"{server.url}/{ENTITY}/{PROJECT}/sweeps/{SWEEP_ID} FINISHED\n"
+    assert KEY not in done.stderr
+
+
+@pytest.mark.parametrize("name", ["HTTP_PROXY", "WANDB__PROXIES"])
+def test_proxies_are_used(name: str, server: LoopbackServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Law: the proxy of the environment or of the client's settings carries the requests."""
+    monkeypatch.setenv(name, server.url if name == "HTTP_PROXY" else f'{{"http": "{server.url}"}}')
+    reading = ServerSource(ENTITY, PROJECT, SWEEP_ID, base_url="http://wandb.invalid", api_key=KEY, limits=QUICK)
+    assert reading.sweep().id == SWEEP_ID
+
+
+def test_an_address_with_a_password_is_not_used() -> None:
+    """Law: an address that would print a password is refused without printing it, and so is no address at all."""
+    for address, says in (("https://ada:s3cret@wandb.example", "user name"), ("x://ada:s3cret@y", "'y' is not the")):
+        with pytest.raises(UsageError, match=says) as caught:
+            ServerSource(ENTITY, PROJECT, SWEEP_ID, base_url=address, api_key=KEY)
+        assert "s3cret" not in str(caught.value)
+
+
 def test_a_bare_id_needs_a_project(server: LoopbackServer, monkeypatch: pytest.MonkeyPatch) -> None:
     """Law: a bare id without a default project is refused with the way out."""
     monkeypatch.setenv("WANDB_BASE_URL", server.url)
@@ -155,6 +187,9 @@ ERRORS: list[tuple[dict[str, Any], dict[str, Any], type[AftersweepError], str]] 
     ({"private": True}, {}, UnknownSweepError, "deleted, renamed or never there"),
     ({}, {"entity": "somebody"}, UnknownSweepError, "private, deleted or misspelt.*aftersweep-lab"),
     ({"fail": [Fault(404, 99, "project(", body="{}")]}, {}, AftersweepError, "no W&B server"),
+    ({"fail": [Fault(200, 99, body='{"data": {"project": {"sweep": [1]}}}')]}, {}, FormatError, "not W&B's"),
+    ({"fail": [Fault(200, 99, body='{"data": {"project": 5}}')]}, {}, FormatError, "not W&B's"),
+    ({"fail": [Fault(200, 99, body='{"errors": 5}')]}, {}, AftersweepError, "refuses|cannot read|credentials"),
     ({"fail": [Fault(200, 99, body="<html>log in</html>")]}, {}, AftersweepError, "does not answer as a W&B server"),
     ({"fail": [Fault(302, 99, headers={"Location": "http://127.0.0.1:9"})]}, {}, NetworkError, "points elsewhere"),
 ]
