@@ -133,6 +133,8 @@ def page(result: PostMortem, version: str, made_at: float) -> dict[str, Any]:
         "configs": _configs(result),
         "curves": learning_curves(result),
         "runs": [_run(run, result.outcomes[run.id]) for run in sweep.runs],
+        # An id from a server is no anchor: it may hold anything.
+        "anchors": {run.id: f"run-{i}" for i, run in enumerate(sweep.runs, 1)},
         "words": fmt.OUTCOME_WORDS,
         "cause_words": fmt.CAUSE_WORDS,
         "parameters": [(name, [show(level) for level in levels][:12]) for name, levels in sweep.parameters.items()],
