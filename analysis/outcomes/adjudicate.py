@@ -208,7 +208,7 @@ def _weigh(run: Run, evidence: Sequence[Evidence], plain: _Plain, replayed: Repl
         probability=chance if by_rule else 1.0 - chance,
         crash_probability=_crash_probability(plain, chance),
         evidence=tuple(kept),
-        contradictions=tuple(_contradictions(run, label, evidence, replayed)),
+        contradictions=tuple(_contradictions(run, label, evidence, replayed, plain.settled)),
     )
 
 
@@ -222,7 +222,9 @@ def _state(run: Run, plain: _Plain) -> Evidence:
     return Evidence(kind="state", text=f"W&B recorded the run as {run.state[:40] or 'nothing'}.", supports=plain.label)
 
 
-def _contradictions(run: Run, label: OutcomeLabel, evidence: Sequence[Evidence], replayed: Replay | None) -> list[str]:
+def _contradictions(
+    run: Run, label: OutcomeLabel, evidence: Sequence[Evidence], replayed: Replay | None, settled: bool
+) -> list[str]:
     """What points elsewhere, one sentence each."""
     told: list[str] = []
     if label in ("completed", "early_stopped", "stopped_by_user"):
@@ -236,7 +238,7 @@ def _contradictions(run: Run, label: OutcomeLabel, evidence: Sequence[Evidence],
     if label == "running" and any(piece.decisive for piece in evidence):
         told.append("Its log ends as if it had crashed.")
     if replayed is not None and replayed.true_at_end and label != "early_stopped":
-        acted = "did not stop it" if replayed.ran_on or label == "completed" else "may have stopped it"
+        acted = "did not stop it" if settled or replayed.ran_on else "may have stopped it"
         told.append(f"{replayed.text} The rule {acted}.")
     if label == "early_stopped" and run.exit_code == 255:
         told.append("Ctrl-C by a person would look the same.")

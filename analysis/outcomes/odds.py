@@ -3,10 +3,10 @@
 A controller that looks every few minutes stops a run at most a lag l after the rule became true for it; a run may
 also end by itself in that time. With d the time since the rule became true, Bayes' rule gives
 
-    P = 1 / (1 + h max(l - d, 0) / A) * (1 - h E / N) * (1 - Z),   kept within [0.001, 1]
+    P = 1 / (1 + h max(l - d, 0) / A) * (1 - h E / (N + 2)) * (1 - Z),   kept within [0.001, 1]
 
 - l: the 95th percentile of d over the N candidate stops (runs with the rule true at their end, which nothing else
-  settles), at most six times their median, times (1 + 2 / N), at least ``look_every_s``. Candidates count with
+  settles), at most six times their median, times (1 + 1 / N), at least ``look_every_s``. Candidates count with
   their own probability, and by exp(h d) for the stops that crashes forestalled; solved by iteration. Half a step of
   the run longer where times are coarse, half an iteration where they are missing (there
   d itself counts only up to l: a threshold may have passed the run later).
@@ -14,11 +14,12 @@ also end by itself in that time. With d the time since the rule became true, Bay
   (ends + 1/2) / exposure. The ends are crashes for a run that looks crashed, stops by hand for one that looks
   killed, completions short of the budget for one that looks finished. For a run whose log was kept and holds no
   decisive line, only crashes count that left no line either.
-- E: the time that the rule was true in other runs, or was true and passed: h E of the candidates are such ends.
+- E: the time that the rule was true in other runs, or was true and passed: h E of the candidates are such ends
+  (out of N + 2, so that one run of a tiny sweep does not carry it).
   0 where times are missing: there the final thresholds call the rule true in runs for which it never was.
 - Z: the chance that the controller did not act at all (it was off, or saw other values). Then the candidates are
   the other ends of the whole time that the rule was true: negative binomial, given h and its uncertainty. It is
-  weighed, at even odds, against a controller that stops most runs for which the rule is true: a share with the
+  weighed, at odds of 1 to 4, against a controller that stops most runs for which the rule is true: a share with the
   density 3 x^2.
 - A: 1 where times are known or coarse. Where they are missing the final thresholds are used, and A is the chance
   that the rule was true, over all orders in which the runs could have arrived.
@@ -49,6 +50,7 @@ _BY_STATE: Mapping[str, OutcomeLabel] = {
     "preempting": "running",
 }
 _ROUNDS = 4
+_ODDS_OF_ACTING = 4.0  # a sweep that has a rule mostly has a controller that follows it
 _MOST_WEIGHT = 5.0  # of one candidate among those that set the lag
 
 
@@ -146,7 +148,7 @@ def _lag(lasted: Floats, hazard: float) -> float:
         )
         below = (np.cumsum(stops) - stops / 2.0) / stops.sum()
         lag = min(float(np.interp(0.95, below, lasted)), most)
-    return lag * (1.0 + 2.0 / lasted.size)
+    return lag * (1.0 + 1.0 / lasted.size)
 
 
 def _asleep(stops: int, passed: int, ends: float, exposure: float, true_for: float) -> float:
@@ -164,7 +166,7 @@ def _asleep(stops: int, passed: int, ends: float, exposure: float, true_for: flo
         math.log(3.0) + gammaln(stops + passed + 1.0) + gammaln(stops + 3.0)
         - gammaln(stops + 1.0) - gammaln(stops + passed + 4.0)
     )  # fmt: skip
-    return idle / (idle + math.exp(float(log_acting)))
+    return idle / (idle + _ODDS_OF_ACTING * math.exp(float(log_acting)))
 
 
 def chance_of_stop(
@@ -175,7 +177,7 @@ def chance_of_stop(
         return 0.0
     left = lag if late_is_doubtful and lasted > lag else max(lag - lasted, 0.0)
     in_time = 1.0 / (1.0 + hazard * left / prior)
-    elsewhere = max(0.0, 1.0 - hazard * census.idle / max(census.stops, 1))
+    elsewhere = max(0.0, 1.0 - hazard * census.idle / (census.stops + 2.0))
     return float(min(max(in_time * elsewhere * (1.0 - census.asleep), LEAST), 1.0))
 
 

@@ -80,14 +80,16 @@ def test_missing_times_use_final_thresholds_and_lower_the_probability() -> None:
 
 def test_a_controller_that_does_not_act_stops_nobody() -> None:
     """Law: where runs go on for long while the rule is true, a run that ends then is not taken for a stop."""
-    for seed in range(5):
+    ran_on = 0
+    for seed in range(10):
         simulated = simulate(seed, acting=False)
         labels = [outcome.label for outcome in adjudicate(simulated.sweep).values()]
-        assert labels.count("early_stopped") <= 2
+        assert labels.count("early_stopped") <= 3
         completed: dict[str, OutcomeLabel] = {r: how for r, how in simulated.truth.items() if how == "completed"}
         assert RULE is not None
         replayed = replay(simulated.sweep.runs, RULE, METRIC, settled=completed)
-        assert any(replayed[run_id].ran_on for run_id in completed)
+        ran_on += any(replayed[run_id].ran_on for run_id in completed)
+    assert ran_on >= 5, "and that is said of the runs that went on"
 
 
 @pytest.mark.parametrize(
