@@ -186,16 +186,28 @@ def _jsonl(sweep: RawSweep, runs: Iterable[RawRun]) -> Iterator[str]:
 
 
 def _write_whole(path: Path, parts: Iterable[str], force: bool) -> None:
-    """A temporary file beside the target, then a rename; without ``force`` a link, which never replaces a file."""
+    """A temporary file beside the target, then a rename; without ``force`` a link, which never replaces a file.
+
+    A file system without links (exFAT, some network shares) gets the rename as well.
+    """
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         with temporary.open("w", encoding="utf-8", errors="replace", newline="") as file:
             file.writelines(parts)
             file.flush()
             os.fsync(file.fileno())
-        if force:
+        if force or not _linked(temporary, path):
             temporary.replace(path)
-        else:
-            path.hardlink_to(temporary)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _linked(temporary: Path, path: Path) -> bool:
+    """False where the file system has no links. Raises FileExistsError where somebody else was faster."""
+    try:
+        path.hardlink_to(temporary)
+    except FileExistsError:
+        raise
+    except OSError:
+        return False
+    return True

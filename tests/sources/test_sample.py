@@ -50,7 +50,7 @@ def _percent(part: int, whole: int) -> int:
 
 
 def _end(run: RawRun) -> int:
-    return run.history.num_rows
+    return int(run.history.num_rows)
 
 
 def _best(run: RawRun) -> dict[str, float]:
