@@ -111,6 +111,14 @@ PATTERNS: tuple[Pattern, ...] = (
              "The process broke down in native code.", "code_error", 46),
 )  # fmt: skip
 
+HINTS = (
+    "alloc", "assert", "bus", "cancelled", "core dumped", "cuda", "cudnn", "dist", "due to", "ecc error", "endpoint",
+    "enospc", "errno", "error", "exception", "exitcode", "fault", "finite", "floating", "gloo", "inf", "interrupt",
+    "killed", "launch failure", "limit", "memory", "nan", "nccl", "no space", "oom", "preempt", "quota", "resource",
+    "signal", "spot", "stale", "terminated", "timed out", "timeout", "walltime", "watchdog", "xid", "aborted", "term_",
+)  # fmt: skip
+"""A line without any of these, in lower case, has no meaning in PATTERNS: most lines are passed over quickly."""
+
 CODE_ERROR = _pattern(r"^", "The program ended with an exception.", "code_error", 55)
 """Any exception that ends the program and has no pattern of its own."""
 

@@ -115,6 +115,9 @@ def _plain(line: str, is_bar: bool) -> tuple[Kind, Pattern | None]:
 
 
 def _meaning(line: str) -> Pattern | None:
+    folded = line.lower()
+    if not any(hint in folded for hint in words.HINTS):
+        return None
     return max((p for p in PATTERNS if p.regex.search(line)), key=lambda p: p.rank, default=None)
 
 

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from aftersweep.analysis.outcomes.log_patterns import PATTERNS
 from aftersweep.analysis.outcomes.log_reading import LONGEST_LINE, read_log
 
 from .logs import DECISIVE, FRAMES, HARMLESS, LIFE, TORCH_OOM, WANDB_END, raised
@@ -102,3 +103,37 @@ def test_a_long_line_is_cut() -> None:
     reading = read_log((*LIFE, *FRAMES, TORCH_OOM + " x" * 100_000), failed=True)
     assert len(reading.line or "") == LONGEST_LINE
     assert reading.decisive
+
+
+WORDINGS = (
+    "PBS: job killed: walltime 3605 exceeded limit 3600",
+    "TERM_RUNLIMIT: job killed after reaching LSF run time limit.",
+    "slurmstepd: error: *** JOB 9 ON n1 CANCELLED AT 2024-05-01T12:00:09 DUE TO NODE FAILURE, SEE SLURMCTLD LOG ***",
+    "preemption notice received, saving state",
+    "google: compute.instances.preempted",
+    "terminate called after throwing an instance of 'std::bad_alloc'\r  what():  std::bad_alloc",
+    "OSError: [Errno 12] Cannot allocate memory",
+    "Memory cgroup out of memory: Killed process 7 (python)",
+    "ERROR: Unexpected bus error. This might be caused by insufficient shared memory (shm).",
+    "pod terminated: OOMKilled",
+    "Loss is not finite, aborting",
+    "Fatal Python error: Segmentation fault",
+    "Signal 9 (SIGKILL) received by PID 12",
+    "Terminated",
+    "OSError: [Errno 116] Stale file handle",
+    "RuntimeError: cuDNN error: CUDNN_STATUS_EXECUTION_FAILED",
+)
+
+
+@pytest.mark.parametrize("line", WORDINGS)
+def test_further_wordings_are_known(line: str) -> None:
+    """Law: each of these last lines has a meaning."""
+    assert read_log((*LIFE, line), failed=False).pattern is not None
+
+
+def test_every_pattern_is_exercised() -> None:
+    """Law: each pattern that decides has an example in the corpora or among the wordings, and passes the hints."""
+    logs = [log for _, log in DECISIVE.values()] + [(*LIFE, line) for line in WORDINGS] + [raised("KeyboardInterrupt")]
+    logs += [(*LIFE, "slurmstepd: error: *** JOB 9 CANCELLED AT 2024-05-01T12:00:09 ***")]
+    seen = {id(read_log(log, failed=True).pattern) for log in logs}
+    assert [pattern.text for pattern in PATTERNS if pattern.decides and id(pattern) not in seen] == []
