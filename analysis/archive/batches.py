@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Mapping, Sequence
 
 from ..sources.base import RawRun
@@ -33,24 +34,42 @@ def intact(data: Folder, batch: Batch) -> bool:
     return all(data.size(file.name) == file.bytes for file in batch.files.values())
 
 
-def mergeable(state: State, target_bytes: int = TARGET_BYTES) -> list[list[Batch]]:
-    """Groups of batches to write as one each: small ones together, mostly dead ones also alone."""
-    small: list[Batch] = []
-    dead: list[Batch] = []
-    for batch in state.batches.values():
-        if batch.runs and 2 * len(batch.runs) < batch.files["runs"].rows:
-            dead.append(batch)
-        elif batch.runs and 2 * batch.bytes < target_bytes:
-            small.append(batch)
-    groups: list[list[Batch]] = [[]]
-    size = 0
-    for batch in (*dead, *small):
-        if size + batch.bytes > target_bytes and groups[-1]:
+def mergeable(state: State, at_least: int | None = None) -> list[list[Batch]]:
+    """Groups of batches to write as one each.
+
+    Without ``at_least``: all small ones together, and any that are mostly dead. With it: only where so many stand
+    whose numbers of runs lie within that factor. What comes of them has more runs than the factor allows, so a run
+    is rewritten a number of times that grows as the logarithm of the runs, not with each few commits.
+    """
+    small = [batch for batch in state.batches.values() if 2 * _live_bytes(batch) < TARGET_BYTES]
+    if at_least is None:
+        return [group for group in _packed(small) if len(group) > 1 or _mostly_dead(group[0])]
+    tiers: dict[int, list[Batch]] = {}
+    for batch in small:
+        tiers.setdefault(int(math.log(max(len(batch.runs), 1), at_least)), []).append(batch)
+    return [group for tier in tiers.values() if len(tier) >= at_least for group in _packed(tier) if len(group) > 1]
+
+
+def _packed(batches: Sequence[Batch]) -> list[list[Batch]]:
+    """The batches in order, in groups of about ``TARGET_BYTES``."""
+    groups: list[list[Batch]] = []
+    size = math.inf
+    for batch in batches:
+        if size + _live_bytes(batch) > TARGET_BYTES:
             groups.append([])
-            size = 0
+            size = 0.0
         groups[-1].append(batch)
-        size += batch.bytes
-    return [group for group in groups if len(group) > 1 or any(batch in dead for batch in group)]
+        size += _live_bytes(batch)
+    return groups
+
+
+def _live_bytes(batch: Batch) -> float:
+    """The share of its files that the runs which stand in it need."""
+    return batch.bytes * len(batch.runs) / max(batch.files["runs"].rows, 1)
+
+
+def _mostly_dead(batch: Batch) -> bool:
+    return 2 * len(batch.runs) < batch.files["runs"].rows
 
 
 def claims(state: State, merged: Batch, sources: Collection[str]) -> dict[str, StoredRun]:

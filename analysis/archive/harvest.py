@@ -14,7 +14,7 @@ from .store import Archive, Fetched
 BATCH_BYTES = 64 * 2**20
 """A batch is committed when the histories that wait in memory reach this size."""
 COMPACT_AT = 16
-"""Small batches that may stand before they are merged."""
+"""Small batches of one size that may stand before they are merged."""
 
 
 @dataclass(frozen=True, kw_only=True)

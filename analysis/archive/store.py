@@ -185,8 +185,8 @@ class Archive:
         self._logs.pop(key, None)
         remove_tree(self._folder(key))
 
-    def compact(self, key: str, *, at_least: int = 2) -> int:
-        """Merges small batches, where there are ``at_least`` so many; how many were merged."""
+    def compact(self, key: str, *, at_least: int | None = None) -> int:
+        """Merges small batches, or only where ``at_least`` so many are of about one size; how many were merged."""
         self._check_key(key)
         return upkeep.compact(self._log(key), self.data(key), at_least)
 

@@ -32,14 +32,12 @@ class Problem:
     """True for a leftover that costs nothing but space."""
 
 
-def compact(log: Log, data: Folder, at_least: int) -> int:
+def compact(log: Log, data: Folder, at_least: int | None) -> int:
     """Writes each group of mergeable batches as one batch; how many batches were merged.
 
     Runs that another writer replaces meanwhile stay replaced: only runs that still stand in the old batches move.
     """
-    groups = mergeable(log.refresh())
-    if sum(len(group) for group in groups) < at_least:
-        return 0
+    groups = mergeable(log.refresh(), at_least)
     for group in groups:
         runs = [run for batch in group for run in read_batch(data, batch)]
         entries = {run_id: run for batch in group for run_id, run in batch.runs.items()}

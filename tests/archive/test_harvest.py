@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from aftersweep.analysis.archive import harvest as harvest_module
+from aftersweep.analysis.archive import upkeep
+from aftersweep.analysis.archive.files import Folder
 from aftersweep.analysis.archive.harvest import harvest
-from aftersweep.analysis.archive.manifest import Delta, State
+from aftersweep.analysis.archive.manifest import Batch, Delta, State, StoredRun
 from aftersweep.analysis.archive.source import ArchiveSource
 from aftersweep.analysis.archive.store import Archive
 from aftersweep.analysis.errors import ArchiveError, NetworkError
@@ -161,6 +163,21 @@ def test_small_batches_are_merged_on_the_way(tmp_path: Path) -> None:
     archive.prune(key, older_than=0)
     assert len(archive.data(key).names()) <= 3 * harvest_module.COMPACT_AT
     assert_same_runs(archive.load(key)[1], runs)
+
+
+def test_merging_costs_in_proportion_to_the_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Law: a run is rewritten at most once for each size of batch, not once for every few commits."""
+    written: list[int] = []
+    real = upkeep.write_batch
+
+    def counted(data: Folder, runs: Sequence[RawRun], entries: Mapping[str, StoredRun]) -> Batch:
+        written.append(len(runs))
+        return real(data, runs, entries)
+
+    monkeypatch.setattr(upkeep, "write_batch", counted)
+    monkeypatch.setattr(harvest_module, "COMPACT_AT", 4)
+    harvest(MemorySource([make_run(number) for number in range(120)]), Archive(tmp_path), batch_runs=1)
+    assert 100 <= sum(written) <= 3 * 120, "4, 16 and 64 runs in a batch"
 
 
 def test_progress_is_told(tmp_path: Path) -> None:
