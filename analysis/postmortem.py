@@ -17,13 +17,12 @@ from .findings import (
     warmup_finding,
 )
 from .levels import group_parameter, level_rows, levels_of
-from .outcomes.adjudicate import adjudicate
+from .outcomes.adjudicate import adjudicate, stopping_rule
 from .outcomes.rates import crash_rate
 from .ranking import best_results, equal_progress
 from .recommend import recommendations
 from .results import PostMortem
 from .risk import crash_weight, held_claims, risk_factors
-from .sweepfile.hyperband import read_hyperband
 from .types import Finding, Sweep
 
 
@@ -33,7 +32,7 @@ def post_mortem(sweep: Sweep, *, group_by: str | None = None, now: float | None 
     group_by: the parameter that architectures are told apart by; now: seconds since 1970, for runs that still run.
     Raises UsageError for a group_by that was not swept or a claim that does not fit the sweep.
     """
-    rule = read_hyperband(sweep.config.early_terminate) if sweep.config else None
+    rule = stopping_rule(sweep)
     bands = rule.bands if rule else ()
     outcomes = adjudicate(sweep, now=now)
     group = group_parameter(sweep, group_by)

@@ -6,13 +6,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .errors import CredentialsError, NetworkError, UnknownSweepError, UsageError
-from .sources.base import Progress, RawRun, RawSweep, Source, SourceInfo, fetch_all
+from .sources.base import Progress, RawRun, RawSweep, Source, fetch_all
 
 if TYPE_CHECKING:
     from .archive.store import Archive, ArchivedSweep
@@ -58,7 +59,7 @@ def resolve(request: Request, archive: Archive, *, fresh: bool = False) -> Resol
         return _path(request, Path(word).expanduser(), why or "an existing path")
     full = _is_full(word)
     if forced == "server" or (forced is None and full):
-        return _server(word, why or "a URL or ENTITY/PROJECT/SWEEP")
+        return _server(word, why or "a URL or ENTITY/PROJECT/SWEEP", archive)
     if forced == "archive" or (forced is None and not fresh):
         found = archive.find(word)
         if found:
@@ -75,7 +76,8 @@ def resolve(request: Request, archive: Archive, *, fresh: bool = False) -> Resol
             )
         if forced:
             raise UnknownSweepError(f"no bundled sample '{word}'; there is {', '.join(sample_names())}")
-    return _server(word, "no path, archived sweep or sample has this name, so it is looked for on the W&B server")
+    nowhere = "no path, archived sweep or sample has this name, so it is looked for on the W&B server"
+    return _server(word, nowhere, archive)
 
 
 def load(resolved: Resolved, archive: Archive, progress: Progress | None = None) -> tuple[RawSweep, list[RawRun]]:
@@ -89,20 +91,22 @@ def load(resolved: Resolved, archive: Archive, progress: Progress | None = None)
     else:
         from .archive.harvest import harvest
 
-        try:
+        with _offering_copy(resolved.target, archive):
             result = harvest(resolved.source, archive, progress=progress)
-        except (NetworkError, CredentialsError) as error:
-            copies = archive.find(resolved.target.rstrip("/").rsplit("/", 1)[-1].split("?")[0])
-            if copies:
-                raise type(error)(f"{error} An archived copy can be read with --source archive.") from error
-            raise
         sweep, runs = archive.load(result.key)
         sweep = replace(sweep, source=replace(sweep.source, kind="server"))
-    return replace(sweep, source=_said(sweep.source, resolved.decided_by)), runs
+    return replace(sweep, source=replace(sweep.source, decided_by=resolved.decided_by)), runs
 
 
-def _said(info: SourceInfo, decided_by: str) -> SourceInfo:
-    return replace(info, decided_by=decided_by)
+@contextmanager
+def _offering_copy(word: str, archive: Archive) -> Iterator[None]:
+    """Where the server cannot be had but the archive has the sweep, the error says how to read that."""
+    try:
+        yield
+    except (NetworkError, CredentialsError) as error:
+        if not archive.find(word.rstrip("/").rsplit("/", 1)[-1].split("?")[0]):
+            raise
+        raise type(error)(f"{error} An archived copy can be read with --source archive.") from error
 
 
 def _is_path(word: str) -> bool:
@@ -136,10 +140,11 @@ def _path(request: Request, path: Path, why: str) -> Resolved:
     return Resolved(source=source, decided_by=why, kind="offline", target=str(path))
 
 
-def _server(word: str, why: str) -> Resolved:
+def _server(word: str, why: str, archive: Archive) -> Resolved:
     from .sources.wandb_server import open_server
 
-    source = open_server(word)
+    with _offering_copy(word, archive):
+        source = open_server(word)
     return Resolved(source=source, decided_by=why, kind="server", target=source.target.printable)
 
 

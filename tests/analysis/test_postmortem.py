@@ -1,0 +1,114 @@
+"""The whole analysis: the bundled sample's acceptance, and the shapes of findings."""
+
+from __future__ import annotations
+
+import pytest
+
+from aftersweep.analysis.crashes import near_band
+from aftersweep.analysis.findings import EARLY
+from aftersweep.analysis.postmortem import post_mortem
+from aftersweep.analysis.results import PostMortem
+from aftersweep.analysis.sources.base import fetch_all
+from aftersweep.analysis.sources.sample import SampleSource
+from aftersweep.analysis.tidy import tidy
+from aftersweep.analysis.types import Finding
+from aftersweep.reports.narrate import sentence
+
+from ..factories import HYPERBAND, make_run, make_sweep
+
+
+@pytest.fixture(scope="module")
+def sample() -> PostMortem:
+    return post_mortem(tidy(*fetch_all(SampleSource("4yfw48ad"))))
+
+
+def one(result: PostMortem, kind: str) -> Finding:
+    (finding,) = [f for f in result.findings if f.kind == kind]
+    return finding
+
+
+def test_most_of_the_41_crashed_states_were_early_stops(sample: PostMortem) -> None:
+    """The page that the project was born from, told rightly: by the rule's replay, and in words."""
+    crashed = [run.id for run in sample.sweep.runs if run.state == "crashed"]
+    assert len(crashed) == 41
+    stopped = [run_id for run_id in crashed if sample.outcomes[run_id].label == "early_stopped"]
+    assert len(stopped) > 41 / 2
+    assert {sample.outcomes[run_id].grade for run_id in stopped} == {"replayed"}
+    said = sentence(one(sample, "early_stopping"))
+    assert said.startswith("Most of the 42 runs recorded as crashed (41) or failed (1) did not crash")
+
+
+def test_none_of_the_source_reports_three_risk_factors_stands(sample: PostMortem) -> None:
+    """Neither by outcome nor by the states taken at their word (Fisher's exact test)."""
+    claims = [f for f in sample.findings if f.facts.get("family") == "claim"]
+    assert len(claims) == 3
+    for claim in claims:
+        assert not claim.supported
+        assert claim.facts["recorded_p"] > 0.5
+        assert "does not stand" in sentence(claim)
+
+
+def test_no_setting_of_the_sample_is_called_a_risk(sample: PostMortem) -> None:
+    """Nothing but the rule explains its crashed states: no finding of kind risk_factor is supported."""
+    assert [f.subject for f in sample.findings if f.kind == "risk_factor" and f.supported] == []
+    assert not one(sample, "risk_summary").supported
+
+
+def test_the_page_of_the_sample_says_that_it_is_a_reconstruction(sample: PostMortem) -> None:
+    """The notice travels with the result."""
+    assert any("reconstruction" in notice for notice in sample.sweep.notices)
+
+
+def test_every_finding_carries_its_evidence(sample: PostMortem) -> None:
+    """Estimate, n, method, and the runs or the settings behind it; ids are unique."""
+    assert len({f.id for f in sample.findings}) == len(sample.findings)
+    for finding in sample.findings:
+        assert finding.method
+        assert finding.n >= 0
+        assert finding.estimate is not None
+        assert finding.runs or finding.kind in ("risk_summary", "recommendation")
+        assert set(finding.runs) <= {run.id for run in sample.sweep.runs}
+
+
+def test_recommendations_rest_on_findings(sample: PostMortem) -> None:
+    """Each names the finding that it follows from; an early lead is no reason to prefer an architecture."""
+    ids = {f.id for f in sample.findings}
+    advice = [f for f in sample.findings if f.kind == "recommendation"]
+    assert advice
+    assert all(set(f.facts["rests_on"]) <= ids for f in advice)
+    assert one(sample, "comparison").facts["iteration"] <= EARLY
+    assert "prefer_level" not in [f.facts["advice"] for f in advice]
+
+
+def test_a_sweep_without_a_rule_makes_no_statement_about_stops() -> None:
+    """Crashed states without a stopping rule are crashes, as far as is known."""
+    runs = [
+        make_run(f"r{i}", [0.1, 0.2], state="crashed" if i % 2 else "finished", config={"a": i % 3}) for i in range(12)
+    ]
+    result = post_mortem(make_sweep(runs))
+    assert not [f for f in result.findings if f.kind in ("early_stopping", "ends_at_bands", "warmup_judged")]
+    assert result.crash_rate.low.value == pytest.approx(0.5)
+    assert "Fisher" in result.risks[0].method
+
+
+def test_warm_up_past_the_first_band_is_noticed() -> None:
+    """Runs that the rule stopped at its first band while they were still warming up."""
+    runs = [
+        make_run(
+            f"r{i:02d}",
+            [0.5 + 0.01 * i] * (2 if i < 8 else 12),
+            state="crashed" if i < 8 else "finished",
+            start=1.7e9 + (0 if i >= 8 else 10_000 + i),
+            config={"warmup_epochs": 0 if i % 2 else 5},
+        )
+        for i in range(12)
+    ]
+    sweep = make_sweep(runs, early_terminate=HYPERBAND, progress_unit="epochs", epoch_key="epoch")
+    finding = one(post_mortem(sweep), "warmup_judged")
+    assert (finding.facts["band"], finding.facts["stopped"]) == (2, 4)
+
+
+@pytest.mark.parametrize(("end", "band"), [(2, 2), (3, 2), (4, None), (6, 6), (7, 6), (1, None), (0, None)])
+def test_near_a_band_is_on_it_or_one_after(end: int, band: int | None) -> None:
+    """The controller stops a run on a band or shortly after it, never before."""
+    assert near_band(float(end), (2, 6)) == band
