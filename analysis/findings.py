@@ -66,16 +66,29 @@ def crash_rate_finding(sweep: Sweep, outcomes: Mapping[str, Outcome], rate: Cras
 
 
 def early_stop_findings(
-    sweep: Sweep, outcomes: Mapping[str, Outcome], bands: Sequence[int], rule: str | None
+    sweep: Sweep,
+    outcomes: Mapping[str, Outcome],
+    bands: Sequence[int],
+    rule: str | None,
+    otherwise: Mapping[str, Outcome] | None = None,
 ) -> list[Finding]:
-    """How many of the recorded crashes the sweep's own rule made, and where they lie."""
+    """How many of the recorded crashes the sweep's own rule made, and where they lie.
+
+    otherwise: the outcomes under the other reading of ``strict``, where the sweep does not set it.
+    """
     recorded = [run for run in sweep.runs if run.state in RECORDED_CRASH]
     if not recorded or rule is None:
         return []
     stopped = [run for run in recorded if outcomes[run.id].label == "early_stopped"]
     expected = sum(outcomes[run.id].probability for run in stopped)
     coarse = sum(outcomes[run.id].grade == "inferred" for run in stopped)
-    caveats = (f"{coarse} of them without exact times",) if coarse else ()
+    caveats = [f"{coarse} of them without exact times"] if coarse else []
+    if otherwise is not None:
+        other = sum(otherwise[run.id].label == "early_stopped" for run in recorded)
+        caveats.append(
+            "the sweep does not set strict: taken as true, the default of W&B's released package; its documentation "
+            f"says false, which gives {other}"
+        )
     found = [
         Finding(
             id="",
@@ -85,7 +98,7 @@ def early_stop_findings(
             estimate=replace(proportion(len(stopped), len(recorded)), unit="share"),
             n=len(recorded),
             method=f"{REPLAY}; {PROPORTION}",
-            caveats=caveats,
+            caveats=tuple(caveats),
             runs=tuple(run.id for run in stopped),
             facts={
                 "stopped": len(stopped),

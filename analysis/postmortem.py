@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
+
 from .crashes import cause_rows, progress_rows, status_table
 from .findings import (
     best_finding,
@@ -23,7 +26,16 @@ from .ranking import best_results, equal_progress
 from .recommend import recommendations
 from .results import PostMortem
 from .risk import crash_weight, held_claims, risk_factors
-from .types import Finding, Sweep
+from .types import Finding, Outcome, Sweep
+
+
+def _other_reading(sweep: Sweep, now: float | None) -> Mapping[str, Outcome] | None:
+    """The outcomes if ``strict`` were off, where the sweep does not say: W&B's package and its documentation differ."""
+    early = sweep.config.early_terminate if sweep.config else None
+    if sweep.config is None or early is None or "strict" in early or stopping_rule(sweep) is None:
+        return None
+    config = replace(sweep.config, early_terminate={**early, "strict": False})
+    return adjudicate(replace(sweep, config=config), now=now)
 
 
 def post_mortem(sweep: Sweep, *, group_by: str | None = None, now: float | None = None) -> PostMortem:
@@ -52,7 +64,7 @@ def post_mortem(sweep: Sweep, *, group_by: str | None = None, now: float | None 
     ]
     first: list[Finding] = [
         crash_rate_finding(sweep, outcomes, rate),
-        *early_stop_findings(sweep, outcomes, bands, rule.described if rule else None),
+        *early_stop_findings(sweep, outcomes, bands, rule.described if rule else None, _other_reading(sweep, now)),
         *(finding for finding in optional if finding is not None),
         *risk_findings(risks),
         *risk_findings(claims),

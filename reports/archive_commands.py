@@ -104,11 +104,11 @@ def ls(archive: ArchiveOption = None, json_: JsonOption = False) -> None:
     if not found:
         say(f"the archive at {opened.root} is empty; `aftersweep harvest ENTITY/PROJECT/SWEEP` fills it")
         return
-    table = _table("Sweep", "Name", "Runs", "Harvested", "From", "Size")
+    table = _table("Sweep", "Name", "Runs", "Harvested", "From", "Size", "Note")
     for item in found:
         size = f"{item.bytes / 1e6:.1f} MB"
         cells = (item.label, item.name or "", str(item.runs), fmt.moment(item.harvested_at), item.source_kind, size)
-        table.add_row(*(Text(visible(cell)) for cell in cells))
+        table.add_row(*(Text(visible(cell)) for cell in (*cells, _condition(item))))
     Console().print(table)
 
 
@@ -197,6 +197,16 @@ def prune(
         say(f"{len(removed)} files deleted from {opened.root}")
 
 
+def _condition(item: ArchivedSweep) -> str:
+    """What a user should know of an archived sweep before relying on it; empty where there is nothing."""
+    if item.problem:
+        return item.problem
+    notes = [] if item.complete else ["the last harvest was cut off"]
+    if item.vanished:
+        notes.append(f"{item.vanished} runs are gone from the source")
+    return "; ".join(notes)
+
+
 def _summary(item: ArchivedSweep) -> dict[str, Any]:
     return {
         "id": item.id,
@@ -208,6 +218,9 @@ def _summary(item: ArchivedSweep) -> dict[str, Any]:
         "source": item.source_kind,
         "bytes": item.bytes,
         "key": item.key,
+        "complete": item.complete,
+        "vanished": item.vanished,
+        "problem": item.problem,
     }
 
 
