@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from aftersweep.analysis.sources.export import write_export
 
 from ..sources.example import example_sweep
