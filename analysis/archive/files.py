@@ -202,4 +202,5 @@ def to_parquet(table: pa.Table) -> bytes:
 
 def from_parquet(content: bytes) -> pa.Table:
     """The table of a Parquet file. Raises OSError or ArrowException where a page does not match its checksum."""
-    return pq.ParquetFile(pa.BufferReader(content), page_checksum_verification=True).read()
+    # Without threads: a pool that is still winding down when a short command exits can abort the process.
+    return pq.ParquetFile(pa.BufferReader(content), page_checksum_verification=True).read(use_threads=False)
