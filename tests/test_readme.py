@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shlex
@@ -40,6 +41,21 @@ def test_the_links_of_the_readme_lead_somewhere() -> None:
     targets = [t for t in re.findall(r"\]\(([^)#]+)[^)]*\)", README) if "://" not in t]
     assert targets
     assert [target for target in targets if not (ROOT / target).exists()] == []
+
+
+def test_what_the_readme_quotes_is_what_the_tool_says(tmp_path: Path) -> None:
+    """Every quoted paragraph is word for word a finding of the bundled sample."""
+    quoted = [" ".join(p.split()) for p in re.sub(r"^> ?", "", "\n".join(quotes()), flags=re.M).split("\n\n")]
+    command = [sys.executable, "-m", "aftersweep", "report", "4yfw48ad", "--source", "sample", "-f", "json", "-o", "-"]
+    done = subprocess.run([*command, "-q"], cwd=tmp_path, capture_output=True, text=True, check=True)
+    said = {finding["text"] for finding in json.loads(done.stdout)["findings"]}
+    assert len(quoted) >= 2
+    assert [paragraph for paragraph in quoted if paragraph not in said] == []
+
+
+def quotes() -> list[str]:
+    """The lines of the README's block quotes."""
+    return [line for line in README.splitlines() if line.startswith(">")]
 
 
 @pytest.mark.slow
