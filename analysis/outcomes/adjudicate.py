@@ -66,8 +66,10 @@ def adjudicate(sweep: Sweep, *, now: float | None = None) -> Mapping[str, Outcom
     rule = stopping_rule(sweep)
     budget = _budget(sweep)
     latest = now if now is not None else max((r.ended_at for r in sweep.runs if r.ended_at is not None), default=0.0)
+    kept = any(run.exit_code is not None for run in sweep.runs)
     evidence = {
-        run.id: read_evidence(run, progress_unit=sweep.progress_unit, budget=sweep.budget) for run in sweep.runs
+        run.id: read_evidence(run, progress_unit=sweep.progress_unit, budget=sweep.budget, exits_kept=kept)
+        for run in sweep.runs
     }
     flags_work = any(run.stop_requested for run in sweep.runs)
     plain = {run.id: _plain(run, sweep, evidence[run.id], budget, latest, flags_work) for run in sweep.runs}

@@ -33,13 +33,16 @@ _SIGNALS: dict[int, tuple[str, OutcomeLabel, Cause | None]] = {
 }
 
 
-def read_evidence(run: Run, *, progress_unit: str, budget: float | None) -> tuple[Evidence, ...]:
+def read_evidence(
+    run: Run, *, progress_unit: str, budget: float | None, exits_kept: bool = True
+) -> tuple[Evidence, ...]:
     """All that speaks for an end of this run, in the order: exit, flag, trainer, log, numbers, memory, progress.
 
-    progress_unit, budget: those of the sweep (``Sweep.progress_unit``, ``Sweep.budget``).
+    progress_unit, budget: those of the sweep (``Sweep.progress_unit``, ``Sweep.budget``). exits_kept: whether the
+    source keeps exit codes at all; where it does not, a missing one says nothing.
     """
     return (
-        *_exit(run),
+        *_exit(run, exits_kept),
         *_flag(run),
         *_named_by_trainer(run),
         *_log(run, read_log(run.log_tail, failed=_failed(run)), budget),
@@ -72,10 +75,10 @@ def _failed(run: Run) -> bool:
     return (run.exit_code is not None and run.exit_code not in (0, 255)) or run.state == "failed"
 
 
-def _exit(run: Run) -> Iterator[Evidence]:
+def _exit(run: Run, exits_kept: bool) -> Iterator[Evidence]:
     code = run.exit_code
     if code is None:
-        if run.state in ("crashed", "killed"):
+        if exits_kept and run.state in ("crashed", "killed"):
             yield Evidence(
                 kind="exit_code",
                 text="No exit was recorded, as after SIGKILL, SIGTERM or a lost host.",

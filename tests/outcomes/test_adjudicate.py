@@ -287,3 +287,12 @@ def test_every_run_gets_an_outcome(described: list[dict[str, Any]], rule: bool, 
         assert outcomes[run.id].evidence[0].kind == "state"
         if outcomes[run.id].label == "crashed":
             assert high > 0.0
+
+
+def test_a_missing_exit_code_says_nothing_where_none_are_kept() -> None:
+    """A source without exit codes (a server, a table) does not make every crash look like a SIGKILL."""
+    silent = [make_run("a", [0.1], state="crashed"), make_run("b", [0.2], state="finished")]
+    kept = [silent[0], make_run("b", [0.2], state="finished", exit_code=0)]
+    for runs, expected in ((silent, False), (kept, True)):
+        found = adjudicate(make_sweep(runs))["a"].evidence
+        assert any("No exit was recorded" in item.text for item in found) is expected
