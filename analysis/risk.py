@@ -4,8 +4,8 @@ A crash here is one that a setting could have caused: code errors and infrastruc
 by themselves. Where the sweep stops runs early, a run that does well is exposed longer and so has more time to
 crash; crash per run then blames the best setting. So under a stopping rule the test is the log-rank test over
 progress (Mantel 1966), its p by permutation of the runs (9,999 draws, add-one; Phipson and Smyth 2010), and the
-effect is the hazard ratio with the exact interval that the binomial split of the crashes given their expected
-numbers allows (Clopper and Pearson 1934). Without a rule: Fisher's exact test and the conditional odds ratio.
+effect is the hazard ratio of Cox's partial likelihood (1972; ties after Efron 1977) with the interval of Clopper and
+Pearson (1934) for the split of the crashes. Without a rule: Fisher's exact test and the conditional odds ratio.
 q adjusts for all levels tested, whatever their dependence (Benjamini and Yekutieli 2001).
 """
 
@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
+from scipy.optimize import brentq
 
 from .levels import Level, levels_of, matches, parse_where
 from .results import RiskFactor
@@ -35,7 +36,8 @@ CALLED_AT = 0.05
 def risk_factors(sweep: Sweep, outcomes: Mapping[str, Outcome], *, early_stopping: bool) -> tuple[RiskFactor, ...]:
     """Every level of every swept parameter against the rest, the smallest p first; q over all of them."""
     cases = [case for parameter in sweep.parameters for case in _cases(levels_of(sweep, parameter))]
-    tested = [_test(sweep, outcomes, where, ids, early_stopping) for where, ids in cases]
+    drawn: dict[int, Floats] = {}
+    tested = [_test(sweep, outcomes, where, ids, early_stopping, drawn) for where, ids in cases]
     adjusted = _adjust(tested)
     # Permutation p have a floor, so equal ones are common: the larger effect first.
     return tuple(sorted(adjusted, key=lambda r: (1.0 if r.p is None else r.p, -(r.effect.low or 0.0), r.text)))
@@ -44,10 +46,11 @@ def risk_factors(sweep: Sweep, outcomes: Mapping[str, Outcome], *, early_stoppin
 def held_claims(sweep: Sweep, outcomes: Mapping[str, Outcome], *, early_stopping: bool) -> tuple[RiskFactor, ...]:
     """The risks that somebody claimed (``Sweep.claims``), each held against the data; q over the claims."""
     tested = []
+    drawn: dict[int, Floats] = {}
     for claim in sweep.claims:
         where = parse_where(claim["where"], sweep)
         ids = {run.id for run in sweep.runs if matches(run, where)}
-        tested.append(replace(_test(sweep, outcomes, where, ids, early_stopping), claimed=claim["text"]))
+        tested.append(replace(_test(sweep, outcomes, where, ids, early_stopping, drawn), claimed=claim["text"]))
     return tuple(_adjust(tested))
 
 
@@ -67,13 +70,18 @@ def crash_weight(outcome: Outcome) -> float:
 
 
 def _test(
-    sweep: Sweep, outcomes: Mapping[str, Outcome], where: Mapping[str, Any], ids: set[str], early_stopping: bool
+    sweep: Sweep,
+    outcomes: Mapping[str, Outcome],
+    where: Mapping[str, Any],
+    ids: set[str],
+    early_stopping: bool,
+    drawn: dict[int, Floats],
 ) -> RiskFactor:
     usable = [r for r in sweep.runs if outcomes[r.id].eligible and outcomes[r.id].label != "unknown"]
     inside = np.array([run.id in ids for run in usable], dtype=bool)
     weight = np.array([crash_weight(outcomes[run.id]) for run in usable])
     if early_stopping:
-        effect, p = _hazard(usable, inside, weight)
+        effect, p = _hazard(usable, inside, weight, drawn)
         method = "permutation log-rank test over progress; hazard ratio"
     else:
         effect, p = _exact(inside, weight)
@@ -127,15 +135,14 @@ def _caveats(
     return tuple(found)
 
 
-def _hazard(runs: Sequence[Run], inside: NDArray[np.bool_], weight: Floats) -> tuple[Estimate, float | None]:
-    nothing = Estimate(value=None, unit="hazard ratio")
+def _hazard(
+    runs: Sequence[Run], inside: NDArray[np.bool_], weight: Floats, drawn: dict[int, Floats]
+) -> tuple[Estimate, float | None]:
     if weight.sum() < FEWEST_CRASHES or inside.all() or not inside.any():
-        return nothing, None
+        return Estimate(value=None, unit="hazard ratio"), None
     progress = np.array([run.progress for run in runs])
-    expected = expected_crashes(progress, weight)
-    residual = weight - expected
-    p = permutation_p(residual, inside)
-    return hazard_ratio(weight[inside].sum(), expected[inside].sum(), weight[~inside].sum(), expected[~inside].sum()), p
+    p = permutation_p(weight - expected_crashes(progress, weight), inside, drawn)
+    return hazard_ratio(progress, inside, weight), p
 
 
 def expected_crashes(progress: Floats, weight: Floats) -> Floats:
@@ -151,37 +158,62 @@ def expected_crashes(progress: Floats, weight: Floats) -> Floats:
     return np.asarray(np.cumsum(crashes / at_risk)[position], dtype=float)
 
 
-def permutation_p(residual: Floats, inside: NDArray[np.bool_]) -> float:
-    """Two-sided p of the sum of ``residual`` over the group, runs permuted; never zero."""
-    rng = np.random.default_rng(SEED)
-    observed = abs(float(residual[inside].sum()))
-    size = int(inside.sum())
-    hits = 0
-    chunk = max(1, 4_000_000 // len(residual))
-    for start in range(0, DRAWS, chunk):
-        rows = min(chunk, DRAWS - start)
-        order = rng.permuted(np.broadcast_to(residual, (rows, len(residual))), axis=1)[:, :size]
-        hits += int((np.abs(order.sum(axis=1)) >= observed - 1e-9).sum())
-    return (hits + 1) / (DRAWS + 1)
+def permutation_p(residual: Floats, inside: NDArray[np.bool_], drawn: dict[int, Floats] | None = None) -> float:
+    """Two-sided p of the sum of ``residual`` over the group, runs permuted; never zero.
 
-
-def hazard_ratio(k_in: float, e_in: float, k_out: float, e_out: float, level: float = 0.95) -> Estimate:
-    """Observed over expected crashes inside against outside, with the exact conditional interval.
-
-    Given all k crashes, those inside are binomial with share r e_in / (r e_in + e_out), r the ratio. The upper end
-    is None where it is unbounded (all crashes inside).
+    drawn: the draws by size of the group, kept for the next group of the same runs.
     """
-    if e_in <= 0 or e_out <= 0:
+    drawn = {} if drawn is None else drawn
+    size = int(inside.sum())
+    if size not in drawn:
+        rng = np.random.default_rng(SEED)
+        chunk = max(1, 4_000_000 // len(residual))
+        sums = []
+        for start in range(0, DRAWS, chunk):
+            rows = min(chunk, DRAWS - start)
+            order = rng.permuted(np.broadcast_to(residual, (rows, len(residual))), axis=1)[:, :size]
+            sums.append(np.abs(order.sum(axis=1)))
+        drawn[size] = np.concatenate(sums)
+    observed = abs(float(residual[inside].sum()))
+    return (int((drawn[size] >= observed - 1e-9).sum()) + 1) / (DRAWS + 1)
+
+
+def hazard_ratio(progress: Floats, inside: NDArray[np.bool_], weight: Floats, level: float = 0.95) -> Estimate:
+    """The hazard of crashing inside over that outside, with its interval; all arrays are [n] over the runs.
+
+    A crash at a progress where n1 runs inside and n0 outside were at risk is one inside with chance
+    r n1 / (r n1 + n0), r the ratio: so the share of the crashes that lie inside is a function of r, and the ends are
+    the r at which that share is an end of the Clopper-Pearson interval. Crashes that met only one side at risk say
+    nothing and are left out. Of d tied crashes each meets, in the mean, a board that (d - 1) / 2 d of them have left.
+    The value is None where no crash was outside; then the upper end is None too.
+    """
+    position = stats.rankdata(progress, method="dense").astype(int) - 1
+    at_risk = [np.cumsum(np.bincount(position, weights=side)[::-1])[::-1] for side in (inside, ~inside)]
+    crashes = [np.bincount(position, weights=weight * side) for side in (inside, ~inside)]
+    d = crashes[0] + crashes[1]
+    told = (d > 0) & (at_risk[0] > 0) & (at_risk[1] > 0)
+    left = 0.5 - 0.5 / np.maximum(d[told], 1.0)
+    n_in, n_out = (n[told] - k[told] * left for n, k in zip(at_risk, crashes, strict=True))
+    k_in, k_out = (float(k[told].sum()) for k in crashes)
+
+    def ratio(share: float) -> float:
+        even = np.log(share / (1 - share) * n_out / n_in)  # the log ratios at which single terms give the share
+
+        def excess(log_r: float) -> float:
+            return float(d[told] @ (1 / (1 + np.exp(-log_r) * n_out / n_in) - share))
+
+        return float(np.exp(brentq(excess, even.min() - 1e-9, even.max() + 1e-9)))
+
+    if k_in + k_out <= 0:
         return Estimate(value=None, unit="hazard ratio", level=level)
     tail = (1 - level) / 2
     # Counts are sums of chances: less than half a crash on a side is none, so that side's end is open.
     low = float(stats.beta.ppf(tail, k_in, k_out + 1)) if k_in >= 0.5 else 0.0
     high = float(stats.beta.ppf(1 - tail, k_in + 1, k_out)) if k_out >= 0.5 else 1.0
-    scale = e_out / e_in
     return Estimate(
-        value=k_in / k_out * scale if k_out >= 0.5 else None,
-        low=low / (1 - low) * scale,
-        high=high / (1 - high) * scale if high < 1 else None,
+        value=(ratio(k_in / (k_in + k_out)) if k_in > 0 else 0.0) if k_out >= 0.5 else None,
+        low=ratio(low) if low > 0 else 0.0,
+        high=ratio(high) if high < 1 else None,
         level=level,
         unit="hazard ratio",
     )
@@ -221,4 +253,6 @@ def called(risk: RiskFactor) -> bool:
     """True where the data carry that the setting crashes more often than the rest."""
     if risk.q is None or risk.q > CALLED_AT:
         return False
-    return risk.effect.value is None or risk.effect.value > 1
+    if risk.effect.value is None:  # no crash outside; without any interval the direction is not known
+        return risk.effect.low is not None
+    return risk.effect.value > 1
