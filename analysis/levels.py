@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,19 +12,24 @@ import numpy as np
 from scipy import stats
 
 from .errors import UsageError, nearest
-from .outcomes.rates import proportion
+from .outcomes.rates import uncertain_proportion
 from .results import LevelRow
 from .types import Estimate, Outcome, Run, Sweep
 from .values import MISSING, is_number, level, same, show
 
 MOST_LEVELS = 8
 """A numeric parameter with more distinct values than this is cut into thirds."""
+DIGITS = (6, 9, 12, 17)
+"""Significant digits tried, until the labels of a parameter differ."""
 MODEL_NAMES = ("model", "model_type", "arch", "architecture", "backbone", "network", "model_name")
 
 
 @dataclass(frozen=True)
 class Level:
-    """One level of one parameter and the runs at it; ``value`` is None for a third of a range."""
+    """One level of one parameter and the runs at it; ``value`` is None for a third of a range.
+
+    ``label`` differs between the levels of one parameter.
+    """
 
     parameter: str
     label: str
@@ -34,31 +41,57 @@ def levels_of(sweep: Sweep, parameter: str) -> list[Level]:
     """The levels of a swept parameter that at least one run had, in the sweep's order; long ranges in thirds."""
     value_of = {run.id: level(run.config.get(parameter, MISSING)) for run in sweep.runs}
     known = sweep.parameters.get(parameter, ())
-    numbers = [v for v in value_of.values() if is_number(v)]
+    found: list[Level] = []
+    numbers = [v for v in value_of.values() if _finite(v)]
     if len(set(known)) > MOST_LEVELS and len(set(numbers)) > MOST_LEVELS:
-        return _thirds(sweep, parameter, value_of, numbers)
-    found = []
-    for value in known:
-        runs = tuple(r for r in sweep.runs if same(value_of[r.id], value))
-        if runs:
-            found.append(Level(parameter, show(value), value, runs))
-    return found
+        found = _thirds(sweep, parameter, value_of, numbers)
+        known = tuple(v for v in known if not _finite(v))
+    at: dict[Any, list[Run]] = {}
+    for run in sweep.runs:
+        at.setdefault(_key(value_of[run.id]), []).append(run)
+    singles = [value for value in known if _key(value) in at]
+    labels = _labels([*(level.label for level in found)], singles)
+    return [*found, *(Level(parameter, label, v, tuple(at[_key(v)])) for label, v in zip(labels, singles, strict=True))]
+
+
+def _finite(value: Any) -> bool:
+    return is_number(value) and math.isfinite(value)
+
+
+def _key(value: Any) -> Any:
+    """Equal for the same level only: True is not 1."""
+    return (isinstance(value, bool), value)
+
+
+def _labels(taken: Sequence[str], values: Sequence[Any]) -> list[str]:
+    """What each value is shown as: as short as tells them apart, text in quotes where it reads like another value."""
+    for digits in DIGITS:
+        labels = [f"{v:.{digits}g}" if isinstance(v, float) else show(v) for v in values]
+        numbers = [label for label, v in zip(labels, values, strict=True) if is_number(v)]
+        if len(set(numbers)) == len(numbers):
+            break
+    counts = Counter([*taken, *labels])
+    return [
+        f"'{label}'" if counts[label] > 1 and isinstance(v, str) else label
+        for label, v in zip(labels, values, strict=True)
+    ]
 
 
 def _thirds(sweep: Sweep, parameter: str, value_of: Mapping[str, Any], numbers: Sequence[float]) -> list[Level]:
-    cuts = np.quantile(numbers, [1 / 3, 2 / 3])
+    """The runs with a finite number, in three parts of about equal size; equal values stay together."""
+    ordered = np.sort(np.asarray(numbers, dtype=float))
+    cuts = [ordered[round(len(ordered) * share) - 1] for share in (1 / 3, 2 / 3)]
     parts: list[list[Run]] = [[], [], []]
     for run in sweep.runs:
         value = value_of[run.id]
-        if is_number(value):
-            parts[int(np.searchsorted(cuts, value, side="left"))].append(run)
-    found = []
-    for runs in parts:
-        if runs:
-            values = [value_of[run.id] for run in runs]
-            label = f"{show(float(min(values)))} to {show(float(max(values)))}"
-            found.append(Level(parameter, label, None, tuple(runs)))
-    return found
+        if _finite(value):
+            parts[int(np.searchsorted(cuts, float(value), side="left"))].append(run)
+    ends = [[extreme(float(value_of[run.id]) for run in runs) for extreme in (min, max)] for runs in parts if runs]
+    for digits in DIGITS:
+        labels = [f"{low:.{digits}g} to {high:.{digits}g}" if low < high else f"{low:.{digits}g}" for low, high in ends]
+        if len(set(labels)) == len(labels):
+            break
+    return [Level(parameter, label, None, tuple(runs)) for label, runs in zip(labels, filter(None, parts), strict=True)]
 
 
 def group_parameter(sweep: Sweep, asked: str | None) -> str | None:
@@ -73,8 +106,14 @@ def group_parameter(sweep: Sweep, asked: str | None) -> str | None:
     named = [p for p in sweep.parameters if p.rsplit(".", 1)[-1].casefold() in MODEL_NAMES]
     if named:
         return named[0]
-    texts = [p for p, levels in sweep.parameters.items() if any(isinstance(v, str) for v in levels)]
-    return texts[0] if texts else None
+    # A text that nearly every run has for itself (a name, a path) puts no runs side by side.
+    texts = [p for p, levels in sweep.parameters.items() if any(_is_word(v) for v in levels)]
+    few = [p for p in texts if 2 * len(levels_of(sweep, p)) <= max(len(sweep.runs), 4)]
+    return few[0] if few else None
+
+
+def _is_word(value: Any) -> bool:
+    return isinstance(value, str) and value != MISSING and not value.startswith(("[", "{"))
 
 
 def parse_where(text: str, sweep: Sweep) -> dict[str, Any]:
@@ -115,8 +154,8 @@ def level_row(sweep: Sweep, outcomes: Mapping[str, Outcome], item: Level) -> Lev
         completed=_count(item.runs, outcomes, "completed"),
         early_stopped=_count(item.runs, outcomes, "early_stopped"),
         recorded_crashed=sum(run.state in ("crashed", "failed") for run in item.runs),
-        crash_low=proportion(sum(low for low, _ in chances), len(eligible)),
-        crash_high=proportion(sum(high for _, high in chances), len(eligible)),
+        crash_low=uncertain_proportion([low for low, _ in chances]),
+        crash_high=uncertain_proportion([high for _, high in chances]),
         mean_progress=mean(run.progress for run in eligible),
         best=top.best if top else None,
         best_run=top.id if top else None,

@@ -38,6 +38,8 @@ def level(value: Any) -> Any:
         value = float(value)
     if isinstance(value, bool) or value is None:
         return value
+    if isinstance(value, float) and value != value:
+        return "NaN"  # NaN equals nothing, not even itself
     if isinstance(value, (int, float)):
         return int(value) if float(value).is_integer() and abs(value) < 2**53 else value
     return json.dumps(value, sort_keys=True, default=str)
