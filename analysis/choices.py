@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -108,6 +109,13 @@ def epoch_key(histories: Sequence[pa.Table], metric: str) -> str | None:
     return min(common, key=lambda name: (-counts[name], len(name), name)) if common else None
 
 
+def summary_epoch_key(runs: Sequence[RawRun]) -> str | None:
+    """The key that counts epochs in the summaries of most runs, where there are no histories; None without one."""
+    counts = Counter(n for run in runs for n, v in run.summary.items() if EPOCH.search(n.casefold()) and is_number(v))
+    common = [name for name, n in counts.items() if 2 * n > len(runs)]
+    return min(common, key=lambda name: (-counts[name], len(name), name)) if common else None
+
+
 def swept_parameters(runs: Sequence[Run], config: SweepConfig | None) -> dict[str, tuple[Any, ...]]:
     """Each swept parameter with its levels, in the sweep file's order or sorted.
 
@@ -132,7 +140,8 @@ def swept_parameters(runs: Sequence[Run], config: SweepConfig | None) -> dict[st
 
 
 def _levels(runs: Sequence[Run], name: str, declared: Sequence[Any]) -> tuple[Any, ...]:
-    seen = list(dict.fromkeys([*declared, *(level(run.config.get(name, MISSING)) for run in runs)]))
+    met = [*declared, *(level(run.config.get(name, MISSING)) for run in runs)]
+    seen = list({(isinstance(value, bool), value): value for value in met}.values())  # True is not 1
     if declared:
         return tuple(seen)
     numbers = sorted(v for v in seen if is_number(v))

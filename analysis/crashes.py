@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
+import numpy as np
+
 from .results import CauseRow, ProgressRow, StatusTable
 from .types import CAUSES, OUTCOMES, Outcome, Run, Sweep
 
@@ -32,13 +34,30 @@ def near_band(end: float, bands: Sequence[int], width: float = 1.0) -> int | Non
     return next((band for band in sorted(bands, reverse=True) if 0 <= end - band <= width), None)
 
 
+def band_progress(sweep: Sweep, bands: Sequence[int]) -> dict[int, float]:
+    """Where each band lies in the sweep's unit: the median progress of the runs at that logged value.
+
+    Bands count logged values, so a metric that is logged every second epoch reaches band 6 at epoch 12. A band that
+    no run reached is left out, but without any history epochs are taken for logged values.
+    """
+    sweep = sweep.judged or sweep
+    counted = [run.metric_progress[np.isfinite(run.metric)] for run in sweep.runs]
+    longest = max((len(ends) for ends in counted), default=0)
+    if not longest:
+        return {band: float(band) for band in bands}
+    return {
+        band: float(np.median([e[band - 1] for e in counted if len(e) >= band])) for band in bands if band <= longest
+    }
+
+
 def hyperband_end(run: Run, epochs: bool) -> float:
     """Where the run ended as Hyperband counts: logged values of the metric, or epochs where there is no history."""
     return float(run.iterations) if run.iterations or not epochs else run.progress
 
 
 def progress_rows(sweep: Sweep, outcomes: Mapping[str, Outcome], bands: Sequence[int]) -> tuple[ProgressRow, ...]:
-    """The ended runs by the progress at which they ended, lowest first; fractions count with the epoch begun."""
+    """The ended runs by the progress at which they ended, lowest first; fractions count with the last whole epoch."""
+    marked = {float(int(at)): band for band, at in reversed(band_progress(sweep, bands).items())}
     by_end: dict[float, list[Run]] = {}
     for run in sweep.runs:
         if outcomes[run.id].eligible:
@@ -49,7 +68,7 @@ def progress_rows(sweep: Sweep, outcomes: Mapping[str, Outcome], bands: Sequence
         rows.append(
             ProgressRow(
                 progress=end,
-                band=int(end) if int(end) in bands else None,
+                band=marked.get(end),
                 outcomes={label: labels[label] for label in OUTCOMES if labels[label]},
                 recorded_crashed=sum(run.state in RECORDED_CRASH for run in runs),
                 runs=tuple(run.id for run in runs),

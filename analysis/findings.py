@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from .crashes import RECORDED_CRASH, hyperband_end, near_band
+from .crashes import RECORDED_CRASH, band_progress, hyperband_end, near_band
 from .outcomes.rates import proportion
 from .ranking import EqualProgress
 from .results import BestResult, RiskFactor
@@ -22,6 +22,10 @@ NO_REPEATS = "no repeats of one configuration in this sweep: its seed noise is n
 EARLY = 3
 """Logged values up to which a comparison is called early."""
 REPLAY = "the sweep's stopping rule, replayed in time order over its logged values"
+
+
+def _runs(n: int) -> str:
+    return "1 run" if n == 1 else f"{n} runs"
 
 
 def numbered(findings: Sequence[Finding]) -> tuple[Finding, ...]:
@@ -40,7 +44,7 @@ def crash_rate_finding(sweep: Sweep, outcomes: Mapping[str, Outcome], rate: Cras
     unknown = [run.id for run in sweep.runs if outcomes[run.id].label == "unknown"]
     caveats = []
     if unknown:
-        caveats.append(f"{len(unknown)} runs of unknown outcome make it an interval before any sampling error")
+        caveats.append(f"{_runs(len(unknown))} of unknown outcome make it an interval before any sampling error")
     if any(outcomes[run.id].label == "early_stopped" for run in sweep.runs):
         caveats.append("under early stopping it describes; it does not compare, as survivors are exposed longer")
     high = rate.high
@@ -106,6 +110,7 @@ def early_stop_findings(
                 "states": {state: sum(run.state == state for run in recorded) for state in RECORDED_CRASH},
                 "rule": rule,
                 "bands": list(bands[:6]),
+                "more_bands": len(bands) > 6,
             },
         )
     ]
@@ -122,7 +127,7 @@ def early_stop_findings(
                 n=len(recorded),
                 method=f"logged values at the end against the rule's bands; {PROPORTION}",
                 runs=tuple(run.id for run in near),
-                facts={"near": len(near), "bands": list(bands[:6])},
+                facts={"near": len(near), "bands": list(bands[:6]), "more_bands": len(bands) > 6},
             )
         )
     return found
@@ -134,7 +139,8 @@ def warmup_finding(sweep: Sweep, outcomes: Mapping[str, Outcome], bands: Sequenc
     if not keys or not bands or sweep.epoch_key is None:
         return None
     first = bands[0]
-    warm = [run for run in sweep.runs if _number(run.config.get(keys[0])) > first and outcomes[run.id].eligible]
+    at = band_progress(sweep, bands[:1]).get(first, math.inf)  # epochs, as the warm-up counts
+    warm = [run for run in sweep.runs if _number(run.config.get(keys[0])) > at and outcomes[run.id].eligible]
     if not warm:
         return None
     stopped = [run for run in warm if outcomes[run.id].label == "early_stopped"]
@@ -203,6 +209,7 @@ def best_finding(sweep: Sweep, best: Sequence[BestResult]) -> Finding | None:
         facts={
             "level": top.level,
             "outcome": top.outcome.label,
+            "ties": sum(run.best == top.value for run in sweep.runs) - 1,
             "progress": top.run.progress,
             "unit": sweep.progress_unit,
         },
@@ -221,7 +228,7 @@ def comparison_finding(group_by: str, compared: EqualProgress | None, metric: st
     value, size = compared.medians[compared.best_label]
     caveats = []
     if compared.left_out:
-        caveats.append(f"{compared.left_out} runs ended before that and are left out")
+        caveats.append(f"{_runs(compared.left_out)} ended before that, left out")
     if compared.iteration <= EARLY:
         caveats.append("so early in training the order may still change")
     return Finding(

@@ -31,6 +31,7 @@ from .types import Finding, Outcome, Sweep
 
 def _other_reading(sweep: Sweep, now: float | None) -> Mapping[str, Outcome] | None:
     """The outcomes if ``strict`` were off, where the sweep does not say: W&B's package and its documentation differ."""
+    sweep = sweep.judged or sweep
     early = sweep.config.early_terminate if sweep.config else None
     if sweep.config is None or early is None or "strict" in early or stopping_rule(sweep) is None:
         return None
@@ -46,6 +47,7 @@ def post_mortem(sweep: Sweep, *, group_by: str | None = None, now: float | None 
     """
     rule = stopping_rule(sweep)
     bands = rule.bands if rule else ()
+    judged = sweep.judged or sweep
     outcomes = adjudicate(sweep, now=now)
     group = group_parameter(sweep, group_by)
     rate = crash_rate(sweep, outcomes)
@@ -59,12 +61,12 @@ def post_mortem(sweep: Sweep, *, group_by: str | None = None, now: float | None 
         comparison_finding(group, compared, sweep.metric.name) if group else None,
         risk_summary(risks, sum(crash_weight(outcome) for outcome in outcomes.values())),
         silent_failure_finding(sweep, outcomes),
-        warmup_finding(sweep, outcomes, bands),
+        warmup_finding(judged, outcomes, bands),
         unknown_finding(sweep, outcomes),
     ]
     first: list[Finding] = [
         crash_rate_finding(sweep, outcomes, rate),
-        *early_stop_findings(sweep, outcomes, bands, rule.described if rule else None, _other_reading(sweep, now)),
+        *early_stop_findings(judged, outcomes, bands, rule.described if rule else None, _other_reading(sweep, now)),
         *(finding for finding in optional if finding is not None),
         *risk_findings(risks),
         *risk_findings(claims),

@@ -82,12 +82,18 @@ def equal_progress(sweep: Sweep, levels: Sequence[Level]) -> EqualProgress | Non
     present = [i for i in range(len(names)) if (groups == i).any()]
     if len(present) < 2:
         return None
-    medians = {names[i]: (sign * float(np.median(x[groups == i])), int((groups == i).sum())) for i in present}
+    medians = {names[i]: (sign * _median(x[groups == i]), int((groups == i).sum())) for i in present}
     best = max(medians, key=lambda name: sign * medians[name][0])
     p = kruskal_permutation_p(x, groups)
     return EqualProgress(
         iteration=iteration, medians=medians, best_label=best, p=p, n=len(x), left_out=left_out, runs=tuple(ids)
     )
+
+
+def _median(x: Floats) -> float:
+    """The median; halved before the middle two are added, so that it does not overflow."""
+    ordered = np.sort(x)
+    return float(ordered[(len(x) - 1) // 2] / 2 + ordered[len(x) // 2] / 2) if len(x) % 2 == 0 else float(np.median(x))
 
 
 def kruskal_permutation_p(x: Floats, groups: np.ndarray[tuple[int, ...], np.dtype[np.int64]]) -> float:

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from .choices import choose_metric, epoch_key, swept_parameters
-from .errors import UsageError
+from .choices import choose_metric, epoch_key, logged_metrics, summary_epoch_key, swept_parameters
+from .errors import UsageError, nearest
 from .reductions import reduce_history
 from .sources.base import RawRun, RawSweep
 from .sweepfile.config import Metric, SweepConfig, read_config
@@ -50,7 +50,9 @@ def tidy(raw: RawSweep, raw_runs: Sequence[RawRun], options: Options | None = No
     trials = group_trials(chosen, histories, metric.name)
     members = [trial.lead for trial in trials]
     epoch = epoch_key([histories[run.id] for run in members], metric.name)
-    zero_based = epoch is not None and _zero_based([histories[run.id] for run in members], epoch)
+    if epoch is None and not any(histories[run.id].num_rows for run in members):
+        epoch = summary_epoch_key(members)
+    zero_based = epoch is not None and _zero_based(members, histories, epoch)
     long, numeric = _long_history(members, histories, metric, epoch, zero_based)
     reduced = reduce_history(long, metric, numeric)
     runs = tuple(
@@ -80,7 +82,26 @@ def tidy(raw: RawSweep, raw_runs: Sequence[RawRun], options: Options | None = No
         notices=raw.source.notices,
         claims=raw.source.claims,
         excluded=tuple(excluded),
-        problems=raw.problems,
+        problems=(*raw.problems, *_never_logged(chosen, histories, metric)),
+        judged=_judged(raw, members, metric, config),
+    )
+
+
+def _judged(raw: RawSweep, members: Sequence[RawRun], metric: Metric, config: SweepConfig | None) -> Sweep | None:
+    """The same runs under the metric that the sweep's stopping rule looked at, where the user asked for another."""
+    if config is None or config.metric in (None, metric) or not config.early_terminate:
+        return None
+    # Each run is a trial already: without its group it cannot be taken for a worker of another.
+    return tidy(raw, [replace(run, group=None) for run in members])
+
+
+def _never_logged(runs: Sequence[RawRun], histories: Mapping[str, pa.Table], metric: Metric) -> tuple[str, ...]:
+    known = logged_metrics(runs, histories)
+    if not runs or metric.name in known:
+        return ()
+    return (
+        f"no run logged the sweep's metric '{metric.name}', so nothing can be said of results and nothing was there "
+        f"for a stopping rule to look at; --metric NAME takes another ({nearest(metric.name, known)})",
     )
 
 
@@ -111,17 +132,25 @@ def _filter(runs: Sequence[RawRun], options: Options) -> tuple[list[RawRun], lis
     return kept, excluded
 
 
-def _zero_based(histories: Sequence[pa.Table], epoch: str) -> bool:
-    """True where epochs are whole numbers counted from 0: then epoch 4 means that five are done."""
+def _zero_based(runs: Sequence[RawRun], histories: Mapping[str, pa.Table], epoch: str) -> bool:
+    """True where epochs are whole numbers counted from 0: then epoch 4 means that five are done.
+
+    Not so where a run went on to the very number that its configuration asks for: there 0 is before the training.
+    """
     firsts = []
-    for table in histories:
-        if epoch in table.column_names:
-            values = table[epoch].drop_null().to_numpy()
-            if len(values):
-                if not np.all(values == np.floor(values)):
-                    return False
-                firsts.append(values[0])
+    for run in runs:
+        values = _column(histories[run.id], epoch)
+        values = values[np.isfinite(values)]
+        if len(values):
+            if not np.all(values == np.floor(values)) or values.max() == _asked(flatten(run.config)):
+                return False
+            firsts.append(values[0])
     return bool(firsts) and min(firsts) == 0
+
+
+def _asked(config: Mapping[str, Any]) -> float | None:
+    """The epochs that one run's configuration asks for."""
+    return next((float(config[key]) for key in BUDGET_KEYS if is_number(config.get(key))), None)
 
 
 def _progress(table: pa.Table, metric: Metric, epoch: str | None, zero_based: bool) -> Floats:
@@ -224,7 +253,7 @@ def _from_summary(run: Run, metric: Metric, epoch: str | None, zero_based: bool)
     """A run without history (an export, a lost file): what its summary says of progress and value."""
     value = run.summary.get(metric.name)
     best = float(value) if is_number(value) and math.isfinite(value) else None
-    reached = run.summary.get(epoch or "epoch")
+    reached = run.summary.get(epoch) if epoch else None
     progress = float(reached) + (1.0 if zero_based else 0.0) if is_number(reached) and math.isfinite(reached) else 0.0
     return replace(run, best=best, best_progress=progress if best is not None else None, progress=max(progress, 0.0))
 

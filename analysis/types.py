@@ -141,6 +141,8 @@ class Sweep:
     claims: tuple[Mapping[str, str], ...] = ()
     excluded: tuple[Exclusion, ...] = ()
     problems: tuple[str, ...] = ()
+    judged: Sweep | None = None
+    """The same runs under the sweep's own metric, where ``metric`` is another: what its stopping rule looked at."""
 
     def __post_init__(self) -> None:
         ids = [run.id for run in self.runs]

@@ -9,11 +9,14 @@ from typing import Any
 
 import numpy as np
 
+from ..analysis.crashes import band_progress
 from ..analysis.results import PostMortem
-from ..analysis.types import Estimate
+from ..analysis.types import Estimate, Floats
 
 MOST_CURVES = 150
 MOST_POINTS = 60
+FARTHEST, SMALLEST = 1e300, 1e-300
+"""Values beyond are drawn at the edge; ranges below are drawn as one value."""
 WIDTH, HEIGHT = 720.0, 300.0
 LEFT, RIGHT, TOP, BOTTOM = 52.0, 12.0, 14.0, 40.0
 
@@ -97,12 +100,12 @@ def whisker(estimate: Estimate, *, low: float = 0.0, high: float = 1.0, log: boo
 
 
 def ticks(low: float, high: float, about: int = 5) -> list[float]:
-    """Round numbers that cover low to high."""
-    span = high - low or 1.0
+    """Round numbers from low to high, low < high; about so many."""
+    span = high - low
     step = 10.0 ** math.floor(math.log10(span / about))
     step *= next(m for m in (1, 2, 5, 10) if span / (step * m) <= about)
-    first = math.ceil(low / step - 1e-9) * step
-    return [round(first + i * step, 12) for i in range(int((high - first) / step + 1e-9) + 1)]
+    first = math.ceil(low / step - 1e-9)
+    return [(first + i) * step for i in range(int(high / step - first + 1e-9) + 1)]
 
 
 def learning_curves(result: PostMortem) -> Curves | None:
@@ -112,17 +115,11 @@ def learning_curves(result: PostMortem) -> Curves | None:
         return None
     shown = runs if len(runs) <= MOST_CURVES else [runs[i] for i in _spread(len(runs), MOST_CURVES)]
     series = [_thin(run.metric_progress, run.metric) for run in shown]
-    x_high = max(float(x[-1]) for x, _ in series)
-    # A few diverged values would flatten all other curves: the axis leaves out what lies far outside.
-    y = np.concatenate([values for _, values in series])
-    inner_low, inner_high = (float(v) for v in np.quantile(y, [0.02, 0.98]))
-    margin = (inner_high - inner_low) or abs(inner_high) or 1.0
-    y_low, y_high = max(float(y.min()), inner_low - margin), min(float(y.max()), inner_high + margin)
-    if y_low == y_high:
-        y_low, y_high = y_low - 0.5, y_high + 0.5
+    x_high = max(float(x[-1]) for x, _ in series) or 1.0
+    y_low, y_high = _y_axis(np.concatenate([values for _, values in series]))
 
     def px(value: float) -> float:
-        return round(LEFT + (WIDTH - LEFT - RIGHT) * value / (x_high or 1.0), 1)
+        return round(LEFT + (WIDTH - LEFT - RIGHT) * value / x_high, 1)
 
     def py(value: float) -> float:
         share = (min(max(value, y_low), y_high) - y_low) / (y_high - y_low)
@@ -139,7 +136,8 @@ def learning_curves(result: PostMortem) -> Curves | None:
         )
         for run, (xs, ys) in zip(shown, series, strict=True)
     )
-    from_bands = [(band, px(band)) for band in result.bands if band <= x_high]
+    at = band_progress(result.sweep, result.bands)
+    from_bands = [(band, px(end)) for band, end in at.items() if end <= x_high]
     return Curves(
         curves=curves,
         bands=tuple(from_bands),
@@ -148,6 +146,16 @@ def learning_curves(result: PostMortem) -> Curves | None:
         drawn=len(shown),
         of=len(runs),
     )
+
+
+def _y_axis(y: Floats) -> tuple[float, float]:
+    """The ends of the axis; a few diverged values would flatten all other curves, so it leaves out far ones."""
+    y = np.clip(y, -FARTHEST, FARTHEST)
+    inner_low, inner_high = (float(v) for v in np.quantile(y, [0.02, 0.98]))
+    margin = (inner_high - inner_low) or abs(inner_high) or 1.0
+    low, high = max(float(y.min()), inner_low - margin), min(float(y.max()), inner_high + margin)
+    least = max(abs(low), abs(high)) * 1e-9 or SMALLEST  # closer values would be drawn apart by rounding alone
+    return (low, high) if high - low > least else (low - (abs(low) / 2 or 0.5), high + (abs(high) / 2 or 0.5))
 
 
 def _spread(n: int, most: int) -> list[int]:

@@ -63,6 +63,7 @@ def adjudicate(sweep: Sweep, *, now: float | None = None) -> Mapping[str, Outcom
     now: seconds since 1970, against which a running run's last sign of life is held; by default the last sign of
     life of the whole sweep.
     """
+    sweep = sweep.judged or sweep
     rule = stopping_rule(sweep)
     budget = _budget(sweep)
     latest = now if now is not None else max((r.ended_at for r in sweep.runs if r.ended_at is not None), default=0.0)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from aftersweep.analysis.crashes import near_band
@@ -12,6 +14,7 @@ from aftersweep.analysis.sources.base import fetch_all
 from aftersweep.analysis.sources.sample import SampleSource
 from aftersweep.analysis.tidy import tidy
 from aftersweep.analysis.types import Finding
+from aftersweep.reports.charts import learning_curves
 from aftersweep.reports.narrate import sentence
 
 from ..factories import HYPERBAND, make_run, make_sweep
@@ -112,3 +115,25 @@ def test_warm_up_past_the_first_band_is_noticed() -> None:
 def test_near_a_band_is_on_it_or_one_after(end: int, band: int | None) -> None:
     """The controller stops a run on a band or shortly after it, never before."""
     assert near_band(float(end), (2, 6)) == band
+
+
+def test_bands_count_logged_values_not_epochs() -> None:
+    """Where the metric is logged every second epoch, bands 2 and 6 lie at epochs 4 and 12, and so does the warm-up."""
+    runs = [
+        make_run(
+            f"r{i:02d}",
+            [0.1 + i / 100] * (20 if i % 2 else 2),
+            state="finished" if i % 2 else "crashed",
+            start=1e9 + 300 * i,
+            config={"warmup_epochs": 3 if i < 9 else 5},
+        )
+        for i in range(16)
+    ]
+    runs = [replace(run, metric_progress=run.metric_progress * 2, progress=run.progress * 2) for run in runs]
+    result = post_mortem(make_sweep(runs, early_terminate=HYPERBAND))
+    assert [(row.progress, row.band) for row in result.progress] == [(4.0, 2), (40.0, None)]
+    assert one(result, "warmup_judged").n == 7  # 3 epochs of warm-up are over at epoch 4
+    curves = learning_curves(result)
+    assert curves is not None
+    ticks = dict(curves.x_ticks)
+    assert curves.bands[1][1] == pytest.approx(ticks["10"] + (ticks["20"] - ticks["10"]) / 5, abs=0.2)

@@ -9,6 +9,7 @@ import pytest
 
 from aftersweep.analysis.choices import goal_of
 from aftersweep.analysis.errors import UnknownMetricError, UsageError
+from aftersweep.analysis.outcomes.adjudicate import adjudicate
 from aftersweep.analysis.sources.base import RawRun, RawSweep, SourceInfo, history_table
 from aftersweep.analysis.tidy import Options, tidy
 from aftersweep.analysis.trials import drop_rewound
@@ -170,3 +171,59 @@ def test_an_empty_sweep_is_a_sweep() -> None:
     sweep = tidy(raw_sweep(), [])
     assert sweep.runs == ()
     assert sweep.metric.name == "val_acc"
+
+
+def bare_run(run_id: str, history: list[dict[str, Any]] | None = None, **fields: Any) -> RawRun:
+    fields.setdefault("state", "finished")
+    return RawRun(id=run_id, name=run_id, history=history_table(history or []), **fields)
+
+
+def test_without_histories_the_summary_says_the_unit() -> None:
+    """A table of final values with an epoch column counts epochs, not logged values."""
+    runs = [bare_run(f"r{i}", summary={"val_acc": 0.5, "epoch": 20}) for i in range(3)]
+    sweep = tidy(raw_sweep(), runs)
+    assert (sweep.progress_unit, sweep.runs[0].progress) == ("epochs", 20.0)
+    sweep = tidy(raw_sweep(), [bare_run("a", summary={"val_acc": 0.5})])
+    assert (sweep.progress_unit, sweep.runs[0].progress) == ("logged values", 0.0)
+
+
+def test_epoch_zero_before_the_training_is_not_the_first_epoch() -> None:
+    """A run that was to make 5 epochs and logged 0 to 5 has made five, not six; one that logged 0 to 4 too."""
+    for first, last in ((0, 5), (0, 4), (1, 5)):
+        rows = [{"_step": e, "epoch": e, "val_acc": 0.1} for e in range(first, last + 1)]
+        sweep = tidy(raw_sweep(), [bare_run("a", rows, config={"lr": 0.1, "epochs": 5})])
+        assert sweep.runs[0].progress == 5.0
+
+
+def test_a_metric_that_nobody_logged_is_said() -> None:
+    """The sweep's metric may be misspelt: the page says so and offers what was logged."""
+    rows = [{"_step": 0, "val_accuracy": 0.1}]
+    sweep = tidy(raw_sweep(), [bare_run("a", rows)])
+    (problem,) = sweep.problems
+    assert "no run logged the sweep's metric 'val_acc'" in problem
+    assert "Did you mean 'val_accuracy'?" in problem
+
+
+def test_the_stopping_rule_looks_at_the_sweeps_own_metric() -> None:
+    """--metric changes what is ranked; what the rule stopped, it stopped by the metric of the sweep's configuration."""
+    early = {"type": "hyperband", "max_iter": 20, "s": 2, "eta": 3}
+    runs = []
+    for i in range(12):
+        good = i % 2 == 0
+        rows = [
+            {"_step": e, "_timestamp": 1e9 + 60.0 * (2 * i + e), "val_acc": 0.9 if good else 0.1 + i / 100, "f1": 0.5}
+            for e in range(20 if good else 2)
+        ]
+        end = rows[-1]["_timestamp"] + 1
+        runs.append(
+            bare_run(
+                f"r{i:02d}", rows, state="finished" if good else "crashed", created_at=1e9 + 120.0 * i, heartbeat_at=end
+            )
+        )
+    raw = raw_sweep({**CONFIG, "early_terminate": early})
+    own = adjudicate(tidy(raw, runs))
+    assert sum(outcome.label == "early_stopped" for outcome in own.values()) >= 4
+    other = tidy(raw, runs, Options(metric="f1"))
+    assert other.metric.name == "f1"
+    assert adjudicate(other) == own
+    assert tidy(raw, runs).judged is None
