@@ -41,7 +41,7 @@ def _advice(finding: Finding) -> str | None:
         return "later_first_band"
     if finding.kind == "risk_factor" and finding.supported and finding.facts["family"] == "level":
         return "restrict_level"
-    if finding.kind == "risk_summary" and not finding.supported:
+    if finding.kind == "risk_summary" and not finding.supported and finding.facts["levels"]:
         return "keep_levels"
     if finding.kind == "best":
         return "repeat_best" if NO_REPEATS in finding.caveats else None

@@ -122,12 +122,12 @@ def _caveats(
     found = []
     unknown = sum(outcomes[run.id].label == "unknown" for run in sweep.runs)
     if unknown:
-        found.append(f"{unknown} runs of unknown outcome are left out")
+        found.append(f"runs of unknown outcome are left out ({unknown})")
     left = sum(outcomes[r.id].label == "crashed" and outcomes[r.id].cause in NOT_THE_SETTING for r in usable)
     if left:
-        found.append(f"{left} crashes by code errors, infrastructure or preemption do not count against a setting")
+        found.append(f"crashes by code errors, infrastructure or preemption do not count against a setting ({left})")
     if weight.sum() < FEWEST_CRASHES:
-        found.append(f"fewer than {FEWEST_CRASHES:.0f} crashes in the sweep: nothing can be tested")
+        found.append(f"fewer than {FEWEST_CRASHES:.0f} crashes that a setting could have caused: nothing is tested")
     elif min(inside.sum(), (~inside).sum()) < 5:
         found.append("fewer than 5 runs on one side")
     if sweep.config is not None and sweep.config.method == "bayes":

@@ -37,7 +37,7 @@ def number(value: float | int | None, digits: int = 4) -> str:
         return "∞" if value > 0 else "-∞"
     if float(value).is_integer() and abs(value) < 1e15:
         return f"{int(value):,}".replace(",", "\u202f") if abs(value) >= 10_000 else str(int(value))
-    return f"{value:.0f}" if abs(value) >= 10**digits else f"{value:.{digits}g}"
+    return f"{value:.0f}" if 10**digits <= abs(value) < 1e15 else f"{value:.{digits}g}"
 
 
 def chances(expected: float) -> str:
@@ -46,10 +46,14 @@ def chances(expected: float) -> str:
 
 
 def percent(share: float | None) -> str:
-    """A share as a percentage: 84 %, 2.5 %, 99.6 %; decimals only near the ends."""
+    """A share as a percentage: 84 %, 2.5 %, 99.6 %; decimals only near the ends, 0 and 100 % only where it is so."""
     if share is None:
         return NONE
     value = 100 * share
+    if 0 < value < 0.05:
+        return "<0.1 %"
+    if 99.95 <= value < 100:
+        return ">99.9 %"
     text = f"{value:.0f}" if 9.5 <= value <= 99 else f"{value:.1f}".removesuffix(".0")
     return f"{text} %"
 

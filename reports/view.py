@@ -161,7 +161,7 @@ def _status(result: PostMortem) -> list[dict[str, Any]]:
     table = result.status
     return [
         {
-            "state": state,
+            "state": state or "(none)",
             "runs": count,
             "share": fmt.percent(count / table.total),
             "outcomes": [
@@ -199,7 +199,7 @@ def _crash(row: LevelRow) -> tuple[str, Whisker | None]:
     if not row.eligible:
         return fmt.NONE, None
     low, high = row.crash_low, row.crash_high
-    same = low.value == high.value
+    same = fmt.percent(low.value) == fmt.percent(high.value)
     value = fmt.percent(low.value) if same else f"{fmt.percent(low.value)} to {fmt.percent(high.value)}"
     span = Estimate(value=low.value if same else None, low=low.low, high=high.high, unit="share")
     inside = fmt.interval(span, fmt.percent)

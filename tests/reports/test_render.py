@@ -15,11 +15,13 @@ from aftersweep.analysis.postmortem import post_mortem
 from aftersweep.analysis.results import PostMortem
 from aftersweep.analysis.tidy import tidy
 from aftersweep.reports.as_json import document, to_json
+from aftersweep.reports.charts import learning_curves
+from aftersweep.reports.format import percent
 from aftersweep.reports.hostile import escape_markdown, fenced, visible
 from aftersweep.reports.narrate import ADVICE, WORDS, sentence
 from aftersweep.reports.render import to_html, to_markdown
 
-from ..factories import make_run, make_sweep
+from ..factories import HYPERBAND, make_run, make_sweep
 from ..sources.example import example_sweep
 
 HOSTILE = "<script>window.hit=1</script>{{7*7}}{% x %}|`*_[a](javascript:alert(1))\u202e\x07"
@@ -182,3 +184,63 @@ def test_tiny_sweeps_give_a_page(n: int) -> None:
     result = post_mortem(make_sweep([make_run(f"r{i}", [0.1 * i], config={"a": i}) for i in range(n)]))
     assert "Sweep Overview" in to_markdown(result, "0", 0.0)
     assert "</html>" in to_html(result, "0", 0.0)
+
+
+@pytest.mark.parametrize(
+    ("share", "text"),
+    [(0.0, "0 %"), (1e-5, "<0.1 %"), (0.025, "2.5 %"), (0.5, "50 %"), (0.9996, ">99.9 %"), (1.0, "100 %")],
+)
+def test_only_none_is_0_percent_and_only_all_is_100(share: float, text: str) -> None:
+    """1 of 5,000 is not 0 %, 4,999 of 5,000 is not 100 %."""
+    assert percent(share) == text
+
+
+def texts_of(result: PostMortem) -> dict[str, str]:
+    return {f.kind: sentence(f) for f in result.findings}
+
+
+def test_one_run_is_told_in_the_singular() -> None:
+    """No '1 runs', no 'none of the 1'; nothing is claimed about settings that cannot be compared."""
+    run = make_run("a", [0.5], state="crashed", config={"model": "x"})
+    result = post_mortem(make_sweep([run], early_terminate=HYPERBAND))
+    said = texts_of(result)
+    assert said["best"] == "The best val/acc is 0.5, by run a (x), crashed at 1 epoch; the only run with a value."
+    assert said["early_stopping"].startswith("The one run recorded as crashed was not stopped by the sweep's own rule")
+    assert said["causes"] == "The cause of the one crash cannot be told."
+    assert said["risk_summary"] == "No risk factor can be tested: no swept parameter has two levels among the runs."
+    for page in (to_html(result, "1", 0.0), to_markdown(result, "1", 0.0)):
+        text = re.sub(r"<style>.*?</style>", "", page, flags=re.DOTALL)
+        assert not re.search(r"\b1 (runs|epochs|crashes|settings|facts)\b|the 1 ", text)
+
+
+def test_no_runs_are_told_as_such() -> None:
+    """A sweep that never began has no crash rate and no risk factor, and its pages can be made."""
+    result = post_mortem(make_sweep([], parameters={"model": ["a", "b"]}))
+    assert texts_of(result)["crash_rate"] == "There are no runs: there is no crash rate."
+    assert to_html(result, "1", 0.0)
+    assert to_markdown(result, "1", 0.0)
+
+
+def test_a_shared_best_value_is_said_to_be_shared() -> None:
+    """Who is named first among equals is chance."""
+    runs = [make_run(f"r{i}", [0.5], config={"model": "xy"[i % 2]}) for i in range(4)]
+    assert "is 0.5 (shared with 3 others), by run r0" in texts_of(post_mortem(make_sweep(runs)))["best"]
+
+
+def test_a_claim_without_enough_crashes_is_neither_upheld_nor_refuted() -> None:
+    """Too few crashes to test is no evidence against a claim."""
+    runs = [make_run(f"r{i}", [0.5], config={"model": "xy"[i % 2]}) for i in range(8)]
+    result = post_mortem(make_sweep(runs, claims=({"text": "x is bad", "where": "model=x"},)))
+    (claim,) = [sentence(f) for f in result.findings if f.facts.get("family") == "claim"]
+    assert claim.startswith("“x is bad” cannot be tested: ")
+
+
+@pytest.mark.parametrize("values", [[5e-324, 0.0], [1.7e308, -1.7e308], [1e20, 1e20 + 2e4], [1e-15, 3e-15], [0.0, 0.0]])
+def test_any_magnitude_can_be_drawn(values: list[float]) -> None:
+    """Finite coordinates and distinct ticks, from the smallest number to the largest."""
+    runs = [make_run(f"r{i}", values, config={"model": "xy"[i % 2]}) for i in range(4)]
+    curves = learning_curves(post_mortem(make_sweep(runs)))
+    assert curves is not None
+    assert "nan" not in " ".join(curve.points for curve in curves.curves)
+    assert len({label for label, _ in curves.y_ticks}) == len(curves.y_ticks) > 0
+    assert all(curves.top <= y <= curves.bottom for _, y in curves.y_ticks)
