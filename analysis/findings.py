@@ -47,6 +47,8 @@ def crash_rate_finding(sweep: Sweep, outcomes: Mapping[str, Outcome], rate: Cras
         caveats.append(f"{_runs(len(unknown))} of unknown outcome make it an interval before any sampling error")
     if any(outcomes[run.id].label == "early_stopped" for run in sweep.runs):
         caveats.append("under early stopping it describes; it does not compare, as survivors are exposed longer")
+    if sweep.config is None and any(run.state in RECORDED_CRASH for run in sweep.runs):
+        caveats.append("the sweep's configuration is not known: if it had a stopping rule, some of these are its stops")
     high = rate.high
     same = rate.low.value == high.value
     return Finding(

@@ -52,8 +52,10 @@ def post_mortem(sweep: Sweep, *, group_by: str | None = None, now: float | None 
     group = group_parameter(sweep, group_by)
     rate = crash_rate(sweep, outcomes)
     best = best_results(sweep, outcomes, group)
-    risks = risk_factors(sweep, outcomes, early_stopping=rule is not None)
-    claims = held_claims(sweep, outcomes, early_stopping=rule is not None)
+    # A rule that is not known may have stopped runs too; the test by progress holds with and without one.
+    stopping = sweep.config is None or bool(sweep.config.early_terminate)
+    risks = risk_factors(sweep, outcomes, early_stopping=stopping)
+    claims = held_claims(sweep, outcomes, early_stopping=stopping)
     compared = equal_progress(sweep, levels_of(sweep, group)) if group else None
     optional = [
         cause_finding(sweep, outcomes),

@@ -163,7 +163,7 @@ def _memory(run: Run) -> Iterator[Evidence]:
 def _progress(run: Run, unit: str, budget: float | None) -> Iterator[Evidence]:
     if budget is None or budget <= 0:
         return
-    text = f"It came to {run.progress:g} of {budget:g} {unit}."
+    text = f"It came to {run.progress:g} of {budget:g} {unit.removesuffix('s') if budget == 1 else unit}."
     if came_full(run, budget):
         yield Evidence(kind="progress", text=text, supports="completed")
     elif run.state == "finished":

@@ -137,3 +137,17 @@ def test_bands_count_logged_values_not_epochs() -> None:
     assert curves is not None
     ticks = dict(curves.x_ticks)
     assert curves.bands[1][1] == pytest.approx(ticks["10"] + (ticks["20"] - ticks["10"]) / 5, abs=0.2)
+
+
+def test_a_rule_that_is_not_known_may_have_stopped_runs() -> None:
+    """Without the sweep's configuration, survivors are not blamed for their longer exposure, and the rate says so."""
+    runs = [
+        make_run(f"r{i}", [0.5] * (9 if i % 2 else 2), state="crashed", config={"model": "xy"[i % 2]})
+        for i in range(12)
+    ]
+    result = post_mortem(make_sweep(runs, config=None))
+    assert "log-rank" in result.risks[0].method
+    assert any("configuration is not known" in caveat for caveat in one(result, "crash_rate").caveats)
+    result = post_mortem(make_sweep(runs))
+    assert "Fisher" in result.risks[0].method
+    assert not any("configuration is not known" in caveat for caveat in one(result, "crash_rate").caveats)
