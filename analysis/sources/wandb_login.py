@@ -42,7 +42,12 @@ def find_login(base_url: str | None = None, key: str | None = None) -> Login:
 
     Raises CredentialsError where there is no key or one of the wrong form, UsageError for an address that is none.
     """
-    settings = wandb_setup.singleton().settings
+    try:
+        settings = wandb_setup.singleton().settings
+    except ValueError as error:  # pydantic's, of which a settings file or a variable is the cause
+        raise UsageError(
+            f"W&B's own settings cannot be used: {_first_reason(error)}. Look at the WANDB_ variables."
+        ) from None
     wanted = base_url or env.get_base_url(settings.base_url) or ""
     try:
         host = wbauth.HostUrl(wanted.rstrip("/"))
@@ -81,6 +86,15 @@ def _proxies(http: str | None, https: str | None) -> dict[str, str]:
     except (ValueError, TypeError):
         raise UsageError('WANDB__PROXIES is not JSON such as {"https": "http://proxy:3128"}.') from None
     return {scheme: address for scheme, address in named.items() if address}
+
+
+def _first_reason(error: ValueError) -> str:
+    """The first thing that the client's check of its settings found, and of which setting; never the value."""
+    listed = getattr(error, "errors", None)  # pydantic's ValidationError, which is the client's dependency, not ours
+    if listed is None:
+        return type(error).__name__
+    first = listed(include_url=False, include_input=False)[0]
+    return f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
 
 
 def _without_password(url: str) -> str:

@@ -23,7 +23,7 @@ import requests
 import tenacity
 from requests.adapters import HTTPAdapter
 
-from ..errors import CredentialsError, ForbiddenError, FormatError, NetworkError, SourceError
+from ..errors import CredentialsError, ForbiddenError, FormatError, NetworkError, SourceError, UsageError
 
 Json = Any
 
@@ -195,8 +195,8 @@ class Session:
             )
         except requests.exceptions.SSLError as error:
             raise NetworkError(
-                f"the certificate of {self.host} was not accepted ({self._clean(error)}). For a server with its own "
-                "certificate authority, set REQUESTS_CA_BUNDLE or SSL_CERT_FILE to its file."
+                f"the certificate of {self.host} was not accepted ({self._clean(_cause(error))}). For a server with "
+                "its own certificate authority, set REQUESTS_CA_BUNDLE or SSL_CERT_FILE to its file."
             ) from None
         except (requests.exceptions.ConnectTimeout, requests.exceptions.ConnectionError):
             raise _UnreachableError(
@@ -204,8 +204,14 @@ class Session:
             ) from None
         except requests.exceptions.Timeout:
             raise OverloadedError(f"{self.host} did not answer within {read:.0f} s. Try again later.") from None
+        except requests.exceptions.InvalidURL:  # of the server or of a proxy
+            raise UsageError(
+                f"no way to {self.host}: its address or a proxy's is none. Check WANDB_BASE_URL and HTTPS_PROXY."
+            ) from None
         except requests.exceptions.RequestException as error:
             raise OverloadedError(f"the answer of {self.host} broke off ({type(error).__name__}).") from None
+        except OSError as error:  # what requests says of a file of certificates that is not there
+            raise UsageError(f"{self._clean(error)}. Look at REQUESTS_CA_BUNDLE and CURL_CA_BUNDLE.") from None
         return self._read(answer)
 
     def _read(self, answer: requests.Response) -> dict[str, Json]:
@@ -251,6 +257,14 @@ class Session:
     def _clean(self, text: object) -> str:
         """A server's or a library's words as they may be shown: one short printable line without the key."""
         return printable(text, self._key)
+
+
+def _cause(error: requests.exceptions.SSLError) -> object:
+    """The innermost reason of a refused certificate, without the library's words about pools and retries."""
+    reason = error.args[0] if error.args else error
+    inner = getattr(reason, "reason", reason)
+    innermost = inner.args[0] if getattr(inner, "args", ()) else inner
+    return getattr(innermost, "verify_message", None) or innermost
 
 
 @contextlib.contextmanager

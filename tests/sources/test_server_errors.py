@@ -257,3 +257,30 @@ def test_an_unknown_certificate_is_refused_and_a_named_one_accepted(monkeypatch:
             with monkeypatch.context() as patch:
                 patch.setenv(name, str(CERTIFICATE))
                 assert source(server).sweep().id == SWEEP_ID
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("REQUESTS_CA_BUNDLE", "/no/such/file.pem", "REQUESTS_CA_BUNDLE"),
+        ("HTTPS_PROXY", "wat://", "HTTPS_PROXY"),
+    ],
+)
+def test_files_and_addresses_on_the_way_are_named(
+    name: str, value: str, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Law: certificates and proxies that are none are said at once, with the variable to look at."""
+    with LoopbackServer(*example_sweep(), tls=True) as server:
+        monkeypatch.setenv(name, value)
+        for other in ("NO_PROXY", "no_proxy"):
+            monkeypatch.delenv(other, raising=False)
+        with pytest.raises(UsageError, match=said):
+            source(server).sweep()
+
+
+def test_a_refused_certificate_is_said_in_a_few_words() -> None:
+    """Law: the reason alone, without the library's words about pools."""
+    with LoopbackServer(*example_sweep(), tls=True) as server, pytest.raises(NetworkError) as raised:
+        source(server).sweep()
+    assert "self-signed certificate" in str(raised.value)
+    assert "HTTPSConnectionPool" not in str(raised.value)
