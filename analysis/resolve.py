@@ -56,9 +56,13 @@ def resolve(request: Request, archive: Archive, *, fresh: bool = False) -> Resol
         raise UsageError(f"--source {forced}: it must be one of {', '.join(KINDS)}")
     why = f"--source {forced}" if forced else ""
     if forced == "path" or (forced is None and _is_path(word)):
-        return _path(request, Path(word).expanduser(), why or "an existing path")
-    full = _is_full(word)
-    if forced == "server" or (forced is None and full):
+        path = Path(word).expanduser()
+        # an archive is read from anywhere, so it must not take two folders called 'wandb' for one
+        return _path(request, path.absolute() if fresh else path, why or "an existing path")
+    _check_alone(request)
+    if forced is None and _means_path(word):
+        raise UnknownSweepError(f"there is no file or folder '{word}'; give one, ENTITY/PROJECT/SWEEP, a URL or an id")
+    if forced == "server" or (forced is None and _is_full(word)):
         return _server(word, why or "a URL or ENTITY/PROJECT/SWEEP", archive)
     if forced == "archive" or (forced is None and not fresh):
         found = archive.find(word)
@@ -76,8 +80,10 @@ def resolve(request: Request, archive: Archive, *, fresh: bool = False) -> Resol
             )
         if forced:
             raise UnknownSweepError(f"no bundled sample '{word}'; there is {', '.join(sample_names())}")
-    nowhere = "no path, archived sweep or sample has this name, so it is looked for on the W&B server"
-    return _server(word, nowhere, archive)
+    if fresh and (before := [item for item in archive.find(word) if item.source_kind == "server"]):
+        return _server(_one(before, word).label, "an archived sweep of that id, looked for where it came from", archive)
+    with _saying_where(word, archive):
+        return _server(word, f"{_NOWHERE}, so it is looked for on the W&B server", archive)
 
 
 def load(resolved: Resolved, archive: Archive, progress: Progress | None = None) -> tuple[RawSweep, list[RawRun]]:
@@ -98,6 +104,20 @@ def load(resolved: Resolved, archive: Archive, progress: Progress | None = None)
     return replace(sweep, source=replace(sweep.source, decided_by=resolved.decided_by)), runs
 
 
+_NOWHERE = "no path, archived sweep or sample has this name"
+
+
+@contextmanager
+def _saying_where(word: str, archive: Archive) -> Iterator[None]:
+    """A word that may just be misspelt: the error says first where else it was looked for."""
+    try:
+        yield
+    except CredentialsError as error:
+        if archive.find(word):
+            raise
+        raise CredentialsError(f"'{word}': {_NOWHERE}, and for the W&B server {error}") from error
+
+
 @contextmanager
 def _offering_copy(word: str, archive: Archive) -> Iterator[None]:
     """Where the server cannot be had but the archive has the sweep, the error says how to read that."""
@@ -116,6 +136,24 @@ def _is_path(word: str) -> bool:
         return False
 
 
+def _means_path(word: str) -> bool:
+    """True for a word that only a path can be; a sweep's name has neither of these starts and ends."""
+    return word.startswith(("./", "~", "/")) or Path(word).suffix.casefold() in (*TABLES, ".wandb")
+
+
+def _check_alone(request: Request) -> None:
+    """Raises UsageError for options that only a folder or a file takes, rather than to do without them in silence."""
+    given = {
+        "--sweep": request.sweep,
+        "--all-runs": request.all_runs,
+        "--sweep-config": request.sweep_config,
+        "--column": request.columns,
+    }
+    for option, value in given.items():
+        if value:
+            raise UsageError(f"{option} goes with a folder or an export, and '{request.word}' is neither; leave it out")
+
+
 def _is_full(word: str) -> bool:
     from .sources.sweep_path import parse_sweep_word
 
@@ -130,12 +168,16 @@ def _path(request: Request, path: Path, why: str) -> Resolved:
     if path.is_file() and path.suffix.casefold() in TABLES:
         from .sources.export import ExportSource
 
+        if request.all_runs:
+            raise UsageError(f"--all-runs goes with a folder, and {path} is an export; choose a sweep with --sweep")
         source = ExportSource(
             path, columns=dict(request.columns), sweep=request.sweep, sweep_config=request.sweep_config
         )
         return Resolved(source=source, decided_by=why, kind="export", target=str(path))
     from .sources.offline import OfflineSource
 
+    if request.columns:
+        raise UsageError(f"--column goes with a table (.csv, .tsv), and {path} is none; leave it out")
     source = OfflineSource(path, sweep=request.sweep, all_runs=request.all_runs, sweep_config=request.sweep_config)
     return Resolved(source=source, decided_by=why, kind="offline", target=str(path))
 
@@ -151,13 +193,15 @@ def _server(word: str, why: str, archive: Archive) -> Resolved:
 def _archived(archive: Archive, item: ArchivedSweep, why: str) -> Resolved:
     from .archive.source import ArchiveSource
 
-    return Resolved(source=ArchiveSource(archive, item.key), decided_by=why, kind="archive", target=item.key)
+    return Resolved(source=ArchiveSource(archive, item.key), decided_by=why, kind="archive", target=item.label)
 
 
 def _one(found: list[ArchivedSweep], word: str) -> ArchivedSweep:
     if len(found) > 1:
-        choices = ", ".join(f"{item.entity}/{item.project}/{item.id}" for item in found[:8])
+        from .archive.views import choices
+
         raise UsageError(
-            f"'{word}' names {len(found)} archived sweeps: {choices}; name one of them with --source archive"
+            f"'{word}' names {len(found)} archived sweeps: {choices(found)}; "
+            "give the name before one of them, with --source archive"
         )
     return found[0]

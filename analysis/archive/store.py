@@ -64,17 +64,20 @@ class Archive:
         found = [entry for key in self.keys() if (entry := self._entry(key)) is not None]
         return sorted(found, key=lambda entry: (entry.label, entry.key))
 
-    def find(self, word: str) -> list[ArchivedSweep]:
+    def find(self, word: str, *, damaged: bool = False) -> list[ArchivedSweep]:
         """The sweeps whose id, ``entity/project/id`` or key is ``word``; several where it is ambiguous.
 
-        Raises NewerArchiveError or DamagedArchiveError where only a sweep that cannot be read may be meant.
+        damaged: also those that cannot be read, whose ``problem`` says why. Without it, raises NewerArchiveError or
+        DamagedArchiveError where only a sweep that cannot be read may be meant.
         """
         entries = self.ls()
         found = [e for e in entries if not e.problem and word in (e.id, e.label, e.key)]
         plain = readable(word.rpartition("/")[2])
-        unreadable = [e.key for e in entries if e.problem and (e.key == word or readable_part(e.key) == plain)]
+        unreadable = [e for e in entries if e.problem and (e.key == word or readable_part(e.key) == plain)]
+        if damaged:
+            return found or unreadable
         if not found and unreadable:
-            self._state(unreadable[0])
+            self._state(unreadable[0].key)
         return found
 
     def load(self, key: str) -> tuple[RawSweep, list[RawRun]]:

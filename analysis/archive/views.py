@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
@@ -38,6 +38,14 @@ class ArchivedSweep:
     def label(self) -> str:
         """``entity/project/id``, without the parts that are not known."""
         return "/".join(part for part in (self.entity, self.project, self.id) if part)
+
+
+def choices(found: Sequence[ArchivedSweep]) -> str:
+    """The sweeps that one word names, each by a name that is its alone, and where it came from."""
+    labels = [item.label for item in found]
+    words = {label for label in labels if labels.count(label) == 1 and all(label != item.id for item in found)}
+    named = (f"{item.label if item.label in words else item.key} ({item.source_kind or 'damaged'})" for item in found)
+    return ", ".join(list(named)[:8])
 
 
 def entry(key: str, sweep: RawSweep, state: State) -> ArchivedSweep:

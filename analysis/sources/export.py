@@ -154,13 +154,8 @@ class ExportSource:
         return next(iter(names), None)
 
 
-def write_export(sweep: RawSweep, runs: Iterable[RawRun], path: Path, *, force: bool = False) -> None:
-    """Writes a sweep to one file, whole or not at all.
-
-    ``.jsonl`` and ``.ndjson`` hold everything and read back equal (``decided_by`` apart, which belongs to one
-    command); ``.csv`` is a flat table, one row a run, without histories, logs and the sweep itself.
-    Raises UsageError for another ending, for a file that exists (unless ``force``) and for a folder that does not.
-    """
+def check_export_path(path: Path, *, force: bool = False) -> None:
+    """Raises UsageError where ``write_export`` would, before anything is read."""
     suffix = path.suffix.casefold()
     if suffix not in (".jsonl", ".ndjson", ".csv"):
         raise UsageError(f"{path}: an export ends in .jsonl (everything) or .csv (one row a run)")
@@ -170,6 +165,17 @@ def write_export(sweep: RawSweep, runs: Iterable[RawRun], path: Path, *, force: 
         )
     if path.exists() and not force:
         raise UsageError(f"{path} exists; choose another name, or overwrite it with --force")
+
+
+def write_export(sweep: RawSweep, runs: Iterable[RawRun], path: Path, *, force: bool = False) -> None:
+    """Writes a sweep to one file, whole or not at all.
+
+    ``.jsonl`` and ``.ndjson`` hold everything and read back equal (``decided_by`` apart, which belongs to one
+    command); ``.csv`` is a flat table, one row a run, without histories, logs and the sweep itself.
+    Raises UsageError for another ending, for a file that exists (unless ``force``) and for a folder that does not.
+    """
+    check_export_path(path, force=force)
+    suffix = path.suffix.casefold()
     parts = [csv_text(list(runs))] if suffix == ".csv" else _jsonl(sweep, runs)
     try:
         _write_whole(path, parts, force)
