@@ -15,16 +15,21 @@ from ..analysis.errors import UnknownSweepError, UsageError
 from . import format as fmt
 from .console import say, showing_progress
 from .hostile import visible
+from .options import (
+    AllRunsOption,
+    ArchiveOption,
+    ColumnOption,
+    JsonOption,
+    QuietOption,
+    SourceOption,
+    SweepConfigOption,
+    SweepOption,
+    asked_for,
+)
 
 if TYPE_CHECKING:
     from ..analysis.archive.store import Archive, ArchivedSweep
 
-ArchiveOption = Annotated[
-    Path | None,
-    typer.Option("--archive", help="Folder of the archive. Default: $AFTERSWEEP_HOME or the user's data folder."),
-]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
-QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")]
 ArchivedArgument = Annotated[str, typer.Argument(help="An archived sweep: its id or ENTITY/PROJECT/ID (see ls).")]
 
 
@@ -41,15 +46,19 @@ def open_archive(root: Path | None) -> Archive:
     return Archive(root or default_root())
 
 
-def one(archive: Archive, word: str) -> ArchivedSweep:
-    """The archived sweep of that name. Raises UnknownSweepError, or UsageError where several have it."""
-    found = archive.find(word)
+def one(archive: Archive, word: str, *, damaged: bool = False) -> ArchivedSweep:
+    """The archived sweep of that name; with ``damaged`` also one that cannot be read.
+
+    Raises UnknownSweepError, or UsageError where several have the name.
+    """
+    from ..analysis.archive.views import choices
+
+    found = archive.find(word, damaged=damaged)
     if not found:
         known = ", ".join(item.label for item in archive.ls()[:12]) or "nothing yet"
         raise UnknownSweepError(f"no archived sweep '{word}'; the archive at {archive.root} holds: {known}")
     if len(found) > 1:
-        choices = ", ".join(item.label for item in found[:8])
-        raise UsageError(f"'{word}' names {len(found)} archived sweeps: {choices}; write the whole name")
+        raise UsageError(f"'{word}' names {len(found)} archived sweeps: {choices(found)}; write the name before one")
     return found[0]
 
 
@@ -57,10 +66,11 @@ def harvest(
     sweep: Annotated[
         str, typer.Argument(help="ENTITY/PROJECT/SWEEP, a URL, an id, a folder of offline runs or an export.")
     ],
-    source: Annotated[str | None, typer.Option(help="What SWEEP is: path, server or sample.")] = None,
-    sweep_id: Annotated[str | None, typer.Option("--sweep", help="Of a folder with several sweeps, the one.")] = None,
-    all_runs: Annotated[bool, typer.Option("--all-runs", help="Take every run of a folder as one set.")] = False,
-    sweep_config: Annotated[Path | None, typer.Option(help="The sweep's YAML, where the source lacks it.")] = None,
+    source: SourceOption = None,
+    sweep_id: SweepOption = None,
+    all_runs: AllRunsOption = False,
+    sweep_config: SweepConfigOption = None,
+    column: ColumnOption = None,
     archive: ArchiveOption = None,
     json_: JsonOption = False,
     quiet: QuietOption = False,
@@ -70,10 +80,10 @@ def harvest(
     Stopped half-way (Ctrl-C, a lost network), the archive keeps what came, and the same command goes on.
     """
     from ..analysis.archive.harvest import harvest as run_harvest
-    from ..analysis.resolve import Request, resolve
+    from ..analysis.resolve import resolve
 
     opened = open_archive(archive)
-    request = Request(word=sweep, source=source, sweep=sweep_id, all_runs=all_runs, sweep_config=sweep_config)
+    request = asked_for(sweep, source, sweep_id, all_runs, sweep_config, column)
     resolved = resolve(request, opened, fresh=True)
     if not quiet:
         say(f"harvesting {resolved.kind} {resolved.target} ({resolved.decided_by})")
@@ -109,7 +119,7 @@ def ls(archive: ArchiveOption = None, json_: JsonOption = False) -> None:
         size = f"{item.bytes / 1e6:.1f} MB"
         cells = (item.label, item.name or "", str(item.runs), fmt.moment(item.harvested_at), item.source_kind, size)
         table.add_row(*(Text(visible(cell)) for cell in (*cells, _condition(item))))
-    Console().print(table)
+    _print_table(table)
 
 
 def show(sweep: ArchivedArgument, archive: ArchiveOption = None, json_: JsonOption = False) -> None:
@@ -126,7 +136,7 @@ def show(sweep: ArchivedArgument, archive: ArchiveOption = None, json_: JsonOpti
     for run in runs:
         cells = (run.id, run.name, run.state, str(run.history.num_rows), fmt.moment(run.created_at))
         table.add_row(*(Text(visible(cell)) for cell in cells))
-    Console().print(table)
+    _print_table(table)
 
 
 def rm(
@@ -136,8 +146,8 @@ def rm(
 ) -> None:
     """Remove a sweep and all its runs from the archive."""
     opened = open_archive(archive)
-    item = one(opened, sweep)
-    if not yes and not typer.confirm(f"Remove {visible(item.label)} ({item.runs} runs) from {opened.root}?", err=True):
+    item = one(opened, sweep, damaged=True)
+    if not yes and not typer.confirm(f"Remove {visible(item.label)} ({_size(item)}) from {opened.root}?", err=True):
         raise typer.Exit(2)
     opened.rm(item.key)
     say(f"removed {item.label}")
@@ -147,16 +157,21 @@ def export(
     sweep: Annotated[str, typer.Argument(help="Whatever `report` takes.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="NAME.jsonl holds everything, NAME.csv a row a run.")],
     force: Annotated[bool, typer.Option("--force", help="Overwrite the file.")] = False,
-    source: Annotated[str | None, typer.Option(help="What SWEEP is: path, server, archive or sample.")] = None,
+    source: SourceOption = None,
+    sweep_id: SweepOption = None,
+    all_runs: AllRunsOption = False,
+    sweep_config: SweepConfigOption = None,
+    column: ColumnOption = None,
     archive: ArchiveOption = None,
     quiet: QuietOption = False,
 ) -> None:
     """Write a sweep to one file that `report` reads again."""
-    from ..analysis.resolve import Request, load, resolve
-    from ..analysis.sources.export import write_export
+    from ..analysis.resolve import load, resolve
+    from ..analysis.sources.export import check_export_path, write_export
 
+    check_export_path(output, force=force)
     opened = open_archive(archive)
-    resolved = resolve(Request(word=sweep, source=source), opened)
+    resolved = resolve(asked_for(sweep, source, sweep_id, all_runs, sweep_config, column), opened)
     with showing_progress(quiet) as progress:
         raw, runs = load(resolved, opened, progress)
     write_export(raw, runs, output, force=force)
@@ -178,9 +193,10 @@ def check(
         _print_json([{name: getattr(problem, name) for name in fields} for problem in problems])
     else:
         for problem in problems:
-            say(problem.text)
+            where = "" if str(problem.path) in problem.text else f"{problem.path}: "
+            say(where + problem.text)
         if not damage:
-            say(f"the archive at {opened.root} is whole ({len(opened.keys())} sweeps)")
+            say(f"the archive at {opened.root} is whole (sweeps: {len(opened.keys())})")
     if damage:
         raise typer.Exit(2)
 
@@ -229,6 +245,18 @@ def _table(*columns: str) -> Table:
     for column in columns:
         table.add_column(column, overflow="fold")
     return table
+
+
+def _size(item: ArchivedSweep) -> str:
+    return "damaged" if item.problem else f"{item.runs} runs"
+
+
+def _print_table(table: Table) -> None:
+    """Fitted to a terminal; in a pipe a row is a line, for grep."""
+    console = Console()
+    if not console.is_terminal:
+        console.width = max(console.width, console.measure(table, options=console.options.update(width=10_000)).maximum)
+    console.print(table)
 
 
 def _print_json(value: Any) -> None:

@@ -9,14 +9,24 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
 from .. import __version__
 from ..analysis.errors import AftersweepError
-from .archive_commands import ArchiveOption, open_archive, register
-from .console import say_error, showing_progress
+from .archive_commands import open_archive, register
+from .console import say, say_error, showing_progress
+from .options import (
+    AllRunsOption,
+    ArchiveOption,
+    ColumnOption,
+    QuietOption,
+    SourceOption,
+    SweepConfigOption,
+    SweepOption,
+    asked_for,
+)
 from .output import write_report
 
 app = typer.Typer(
@@ -84,22 +94,13 @@ def report(
         list[str] | None,
         typer.Option(help="Hold a claimed risk against the data: PARAM=VALUE, several joined by commas."),
     ] = None,
-    source: Annotated[
-        str | None, typer.Option(help="What SWEEP is: path, server, archive or sample. Default: the first that fits.")
-    ] = None,
-    sweep_id: Annotated[
-        str | None, typer.Option("--sweep", help="Of a folder with several sweeps, the one to take.")
-    ] = None,
-    all_runs: Annotated[bool, typer.Option("--all-runs", help="Take every run of a folder as one set.")] = False,
-    sweep_config: Annotated[
-        Path | None, typer.Option(help="The sweep's YAML, where the source does not hold it (its stopping rule).")
-    ] = None,
-    column: Annotated[
-        list[str] | None,
-        typer.Option(help="For CSV: NAME=param|metric|state|ignore|...; may be given again."),
-    ] = None,
+    source: SourceOption = None,
+    sweep_id: SweepOption = None,
+    all_runs: AllRunsOption = False,
+    sweep_config: SweepConfigOption = None,
+    column: ColumnOption = None,
     archive: ArchiveOption = None,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")] = False,
+    quiet: QuietOption = False,
 ) -> None:
     """Write the page of one sweep: what ended each run, what carries risk, what to run next.
 
@@ -115,18 +116,9 @@ def report(
 
         aftersweep report 4yfw48ad --claim batch_size=256,max_lr=0.001
     """
-    from ..analysis.resolve import Request
     from ..analysis.tidy import Options
-    from .output import parse_columns
 
-    request = Request(
-        word=sweep,
-        source=source,
-        sweep=sweep_id,
-        all_runs=all_runs,
-        sweep_config=sweep_config,
-        columns=parse_columns(column or []),
-    )
+    request = asked_for(sweep, source, sweep_id, all_runs, sweep_config, column)
     chosen = Options(
         metric=metric,
         goal=goal,
@@ -151,10 +143,17 @@ def report(
 register(app)
 
 
+_REFUSALS = tuple(base for base in typer.BadParameter.__mro__ if base.__name__ == "ClickException")
+"""What typer raises for words that are no command line of ours; it does not export the name."""
+
+
 def main() -> None:
     """Run the command line; never shows a traceback unless AFTERSWEEP_DEBUG is set."""
     try:
-        app()
+        status = app(prog_name="aftersweep", standalone_mode=False)
+        if status == 130:  # typer has caught the Ctrl-C
+            raise KeyboardInterrupt
+        sys.exit(status)
     except AftersweepError as error:
         if os.environ.get("AFTERSWEEP_DEBUG"):
             raise
@@ -163,13 +162,32 @@ def main() -> None:
     except KeyboardInterrupt:
         say_error("interrupted; what was harvested is kept, and the same command goes on from there")
         sys.exit(130)
-    except BrokenPipeError:
-        # The reader of our output has gone (| head): not a fault.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(0)
+    except typer.Abort:
+        say("")  # the question stands without a line's end
+        say_error("nothing was done, for nobody answered yes (--yes does not ask)")
+        sys.exit(2)
+    except SystemExit as left:
+        # Both typer and rich leave with 1, and only then, where the reader of our output has gone (| head): no fault.
+        if left.code == 1:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            sys.exit(0)
+        raise
     except Exception as error:
+        if isinstance(error, _REFUSALS):
+            _refuse(error)
         # The last line of defence: a fault of ours must not print a page of code at the user.
         if os.environ.get("AFTERSWEEP_DEBUG"):
             raise
         say_error(f"a fault of aftersweep itself ({type(error).__name__}); AFTERSWEEP_DEBUG=1 shows where")
         sys.exit(1)
+
+
+def _refuse(error: Exception) -> NoReturn:
+    """Words that typer cannot read: what is wrong and where help is, in one line."""
+    command = getattr(getattr(error, "ctx", None), "command_path", "aftersweep")
+    said = str(error.format_message()) if hasattr(error, "format_message") else str(error)
+    if not said or "\n" in said:  # `aftersweep` alone: its help, which typer hands over or has printed
+        typer.echo(said)
+    else:
+        say_error(f"{said.rstrip('.')}; `{command} --help` shows how it is used, with examples")
+    sys.exit(2)

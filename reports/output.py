@@ -30,21 +30,13 @@ DEFAULT_FORMAT = "html"
 def choose_format(format_: str | None, output: Path | None) -> str:
     """The format by --format, else by the output's name. Raises UsageError for one that there is not."""
     if format_ is None:
-        return SUFFIXES.get(output.suffix.casefold(), DEFAULT_FORMAT) if output else DEFAULT_FORMAT
+        suffix = output.suffix.casefold() if output is not None else ""
+        if suffix not in ("", *SUFFIXES):
+            raise UsageError(f"-o {output}: end the name in .html, .md or .json, or say which it is with --format")
+        return SUFFIXES.get(suffix, DEFAULT_FORMAT)
     if format_ not in FORMATS:
         raise UsageError(f"--format {format_}: it must be one of {', '.join(FORMATS)}")
     return format_
-
-
-def parse_columns(words: Sequence[str]) -> dict[str, str]:
-    """``NAME=ROLE`` words of --column as a mapping. Raises UsageError for a word without '='."""
-    columns = {}
-    for word in words:
-        name, equals, role = word.rpartition("=")
-        if not equals or not name or not role:
-            raise UsageError(f"--column '{word}': write NAME=ROLE, as in --column Status=state")
-        columns[name] = role
-    return columns
 
 
 def write_report(
@@ -98,12 +90,18 @@ def safe_name(sweep_id: str) -> str:
 
 def check_writable(output: Path | None) -> None:
     """Fail before the work, not after it. Raises UsageError."""
-    if output is None or str(output) == "-":
+    if str(output) == "-":
         return
-    if output.is_dir():
-        raise UsageError(f"-o {output}: it is a folder; name a file in it")
-    if not output.absolute().parent.is_dir():
-        raise UsageError(f"-o {output}: the folder {output.parent} does not exist; make it first")
+    target = output or Path("aftersweep-ID.html")
+    if target.is_dir():
+        raise UsageError(f"-o {target}: it is a folder; name a file in it")
+    folder = target.absolute().parent
+    if not folder.is_dir():
+        raise UsageError(f"-o {target}: the folder {target.parent} does not exist; make it first")
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise UsageError(
+            f"nothing can be written in {folder}; name a file elsewhere with -o, or -o - for standard output"
+        )
 
 
 def put(target: Path, text: str) -> None:
