@@ -26,6 +26,7 @@ from .ranking import best_results, equal_progress
 from .recommend import recommendations
 from .results import PostMortem
 from .risk import crash_weight, held_claims, risk_factors
+from .sweepfile.hyperband import Hyperband
 from .types import Finding, Outcome, Sweep
 
 
@@ -37,6 +38,13 @@ def _other_reading(sweep: Sweep, now: float | None) -> Mapping[str, Outcome] | N
         return None
     config = replace(sweep.config, early_terminate={**early, "strict": False})
     return adjudicate(replace(sweep, config=config), now=now)
+
+
+def _described(sweep: Sweep, rule: Hyperband | None) -> str | None:
+    """The rule in words; with its metric where the page is about another."""
+    if rule is None or sweep.judged is None:
+        return rule.described if rule else None
+    return f"{rule.described}; it looked at {sweep.judged.metric.name}"
 
 
 def post_mortem(sweep: Sweep, *, group_by: str | None = None, now: float | None = None) -> PostMortem:
@@ -81,7 +89,7 @@ def post_mortem(sweep: Sweep, *, group_by: str | None = None, now: float | None 
         status=status_table(sweep, outcomes),
         crash_rate=rate,
         bands=bands,
-        rule=rule.described if rule else None,
+        rule=_described(sweep, rule),
         best=best,
         group_by=group,
         groups=level_rows(sweep, outcomes, group) if group else (),

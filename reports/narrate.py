@@ -114,6 +114,8 @@ def _causes(f: Finding) -> str:
         if f.n == 1:
             return "The cause of the one crash cannot be told."
         return f"The cause of none of the {f.n} crashes can be told (share with a known cause: {_interval(f)})."
+    if f.n == 1:
+        return f"The cause of the one crash: {CAUSE_WORDS[next(iter(f.facts['causes']))]}."
     named = [f"{count} {CAUSE_WORDS[cause]}" for cause, count in f.facts["causes"].items()]
     return f"Of {plural(f.n, 'crash', 'crashes')}: {_listed(named)} (share with a known cause: {_interval(f)})."
 

@@ -10,6 +10,7 @@ import pytest
 from aftersweep.analysis.choices import goal_of
 from aftersweep.analysis.errors import UnknownMetricError, UsageError
 from aftersweep.analysis.outcomes.adjudicate import adjudicate
+from aftersweep.analysis.postmortem import post_mortem
 from aftersweep.analysis.sources.base import RawRun, RawSweep, SourceInfo, history_table
 from aftersweep.analysis.tidy import Options, tidy
 from aftersweep.analysis.trials import drop_rewound
@@ -227,3 +228,4 @@ def test_the_stopping_rule_looks_at_the_sweeps_own_metric() -> None:
     assert other.metric.name == "f1"
     assert adjudicate(other) == own
     assert tidy(raw, runs).judged is None
+    assert (post_mortem(other).rule or "").endswith("; it looked at val_acc")

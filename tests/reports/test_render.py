@@ -213,6 +213,13 @@ def test_one_run_is_told_in_the_singular() -> None:
         assert not re.search(r"\b1 (runs|epochs|crashes|settings|facts)\b|the 1 ", text)
 
 
+def test_the_cause_of_a_single_crash_is_named() -> None:
+    """One crash needs no count and no interval."""
+    log = ("Traceback (most recent call last):", "torch.cuda.OutOfMemoryError: CUDA out of memory.")
+    run = make_run("a", [0.5], state="failed", exit_code=1, log_tail=log, config={"model": "x"})
+    assert texts_of(post_mortem(make_sweep([run])))["causes"] == "The cause of the one crash: out of memory."
+
+
 def test_no_runs_are_told_as_such() -> None:
     """A sweep that never began has no crash rate and no risk factor, and its pages can be made."""
     result = post_mortem(make_sweep([], parameters={"model": ["a", "b"]}))
