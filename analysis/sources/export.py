@@ -64,7 +64,8 @@ class ExportSource:
         held = self._header
         if held is not None and self._wanted not in (None, held.id):
             raise UnknownSweepError(f"{self.path} holds sweep '{held.id}', not '{self._wanted}'")
-        info = SourceInfo(kind="export", target=str(self.path))
+        notices = self._table[1].notices if self._suffix in TABLES else ()
+        info = SourceInfo(kind="export", target=str(self.path), notices=notices)
         if held is not None:
             origin = held.source
             info = replace(
@@ -176,7 +177,7 @@ def write_export(sweep: RawSweep, runs: Iterable[RawRun], path: Path, *, force: 
     """
     check_export_path(path, force=force)
     suffix = path.suffix.casefold()
-    parts = [csv_text(list(runs))] if suffix == ".csv" else _jsonl(sweep, runs)
+    parts = [csv_text(list(runs), sweep.source.notices)] if suffix == ".csv" else _jsonl(sweep, runs)
     try:
         _write_whole(path, parts, force)
     except FileExistsError as error:

@@ -42,6 +42,7 @@ FIELDS = (
     "agent",
     "exit_code",
     "stop_requested",
+    "notice",
 )
 """What a column can say of a run itself."""
 
@@ -97,6 +98,8 @@ class Columns:
     decisions: tuple[str, ...]
     guesses: tuple[str, ...]
     """The decisions that rules 6 to 8 made; the user should look at them."""
+    notices: tuple[str, ...] = ()
+    """What a page of these runs must say at its top, from the column of our own tables."""
 
     def at(self, role: str) -> int | None:
         """The first column with the role."""

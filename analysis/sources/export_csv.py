@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,11 @@ from .export_cells import (
 from .export_columns import Columns, decide
 
 LONGEST_CELL = 10_000_000
+_POINT = re.compile(r"[+-]?[0-9]*\.[0-9]+([eE][+-]?[0-9]+)?")
+_COMMA = re.compile(r"([+-]?[0-9]*),([0-9]+([eE][+-]?[0-9]+)?)")
+_COMMAS_READ = (
+    "Numbers such as 0,5 were read as 0.5: the cells are parted by other signs, and none has a decimal point."
+)
 
 
 @dataclass(frozen=True)
@@ -37,6 +43,8 @@ class Table:
     header: list[str]
     rows: list[list[str]]
     lines: list[int]
+    commas: bool = False
+    """True where decimal commas were read as points."""
 
 
 def read_table(path: Path) -> Table:
@@ -48,7 +56,8 @@ def read_table(path: Path) -> Table:
     delimiter = max(",\t;", key=first.count)
     previous = csv.field_size_limit(LONGEST_CELL)
     try:
-        return _table(path, csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True))
+        table = _table(path, csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True))
+        return table if delimiter == "," else _with_points(table)
     finally:
         csv.field_size_limit(previous)
 
@@ -78,6 +87,17 @@ def _table(path: Path, reader: Any) -> Table:
     return Table(header, rows, lines)
 
 
+def _with_points(table: Table) -> Table:
+    """Decimal commas as points, as a spreadsheet of many a country saves them; not where any number has a point."""
+    cells = [cell.strip() for row in table.rows for cell in row]
+    if any(_POINT.fullmatch(cell) for cell in cells) or not any(_COMMA.fullmatch(cell) for cell in cells):
+        return table
+    rows = [
+        [_COMMA.sub(r"\1.\2", cell) if _COMMA.fullmatch(cell.strip()) else cell for cell in row] for row in table.rows
+    ]
+    return replace(table, rows=rows, commas=True)
+
+
 def read_text_file(path: Path) -> str:
     """The file as text; a byte order mark is dropped. Raises FormatError that names the line of a bad byte."""
     try:
@@ -105,7 +125,10 @@ def read_csv(path: Path, asked: Mapping[str, str], config: SweepConfig | None) -
     runs = []
     for row, line in zip(table.rows, table.lines, strict=True):
         runs.append(_run(path, line, table.header, row, columns, seen))
-    return runs, columns
+    at = columns.at("notice")
+    notices = () if at is None else tuple(dict.fromkeys(read_text(row[at]) for row in table.rows if row[at].strip()))
+    guesses = (*columns.guesses, *([_COMMAS_READ] if table.commas else []))
+    return runs, replace(columns, notices=notices, guesses=guesses)
 
 
 def _run(
@@ -190,16 +213,27 @@ def _tags(text: str) -> tuple[str, ...]:
     return tuple(tag.strip() for tag in text.split(",") if tag.strip())
 
 
-def csv_text(runs: Sequence[RawRun]) -> str:
-    """The flat table: one row a run, W&B's column names, then ``config.`` and ``summary.`` columns. No history."""
+def csv_text(runs: Sequence[RawRun], notices: Sequence[str] = ()) -> str:
+    """The flat table: one row a run, W&B's column names, then ``config.`` and ``summary.`` columns. No history.
+
+    notices: what every page of these runs must say, such as that they are a reconstruction; one column of each row.
+    """
     params = list(dict.fromkeys(key for run in runs for key in run.config))
     metrics = list(dict.fromkeys(key for run in runs for key in run.summary))
     out = io.StringIO(newline="")
     writer = csv.writer(out, lineterminator="\n")
     fields = list(_fields(runs[0])) if runs else ["Name", "State"]
-    writer.writerow([*fields, *(f"config.{key}" for key in params), *(f"summary.{key}" for key in metrics)])
+    said = [write_text(" ".join(notices))] if notices else []
+    writer.writerow(
+        [
+            *fields,
+            *(["Notice"] if said else []),
+            *(f"config.{key}" for key in params),
+            *(f"summary.{key}" for key in metrics),
+        ]
+    )
     for run in runs:
-        cells = list(_fields(run).values())
+        cells = [*_fields(run).values(), *said]
         cells += [write_cell(run.config[key]) if key in run.config else "" for key in params]
         cells += [write_cell(run.summary[key], metric=True) if key in run.summary else "" for key in metrics]
         writer.writerow(cells)

@@ -10,8 +10,9 @@ import pytest
 
 from aftersweep.analysis.errors import FormatError, UnknownSweepError, UsageError
 from aftersweep.analysis.sources.base import fetch_all
-from aftersweep.analysis.sources.export import ExportSource
+from aftersweep.analysis.sources.export import ExportSource, write_export
 from aftersweep.analysis.sources.export_cells import read_duration, read_time
+from aftersweep.analysis.sources.sample import SampleSource
 from aftersweep.analysis.tidy import Options, tidy
 
 WANDB_TABLE = """\
@@ -171,3 +172,28 @@ def test_durations(text: str, seconds: float | None) -> None:
 def test_times(text: str) -> None:
     """Law: zones are honoured, no zone is UTC, and large numbers are milliseconds."""
     assert read_time(text) == 1751544000.0
+
+
+def test_decimal_commas_are_numbers_where_they_can_be_nothing_else(tmp_path: Path) -> None:
+    """Law: a table parted by semicolons whose numbers have commas is the same table; one with points is left alone."""
+    header = "Name;State;Tags;lr;val_loss\n"
+    (tmp_path / "comma.csv").write_text(header + "a;finished;x, y;0,001;1,5e-3\nb;crashed;;0,01;NaN\n")
+    source = ExportSource(tmp_path / "comma.csv")
+    first, second = fetch_all(source)[1]
+    assert (first.config, first.summary, first.tags) == ({"lr": 0.001}, {"val_loss": 0.0015}, ("x", "y"))
+    assert second.config == {"lr": 0.01}
+    assert any("0,5" in sentence for sentence in source.sweep().problems)
+    (tmp_path / "point.csv").write_text(header + "a;finished;;1,2;0.5\nb;crashed;;3,4;0.7\n")
+    source = ExportSource(tmp_path / "point.csv")
+    assert fetch_all(source)[1][0].config == {"lr": "1,2"}
+    assert not any("0,5" in sentence for sentence in source.sweep().problems)
+
+
+def test_a_table_of_a_reconstruction_says_so(tmp_path: Path) -> None:
+    """Law: what every page of a sweep must say at its top is kept by every export, a flat table too."""
+    sweep, runs = fetch_all(SampleSource())
+    write_export(sweep, runs, tmp_path / "sample.csv")
+    again, runs_again = fetch_all(ExportSource(tmp_path / "sample.csv"))
+    assert sweep.source.notices
+    assert again.source.notices == (" ".join(sweep.source.notices),)
+    assert [run.config for run in runs_again] == [run.config for run in runs]
