@@ -15,11 +15,12 @@ def sweep_key(sweep: RawSweep) -> str:
     """The name of the sweep's folder: the same for the same entity, project and id, and for no others.
 
     A readable part of plain letters, then a hash of the exact identity: ids that differ only in case, or look alike
-    in Unicode, or are long, or are paths, each get a folder of their own on every file system. A sweep with neither
-    entity nor project (an export, say) is told apart by where it was read as well.
+    in Unicode, or are long, or are paths, each get a folder of their own on every file system. A sweep without an
+    entity (a folder, an export) is told apart by where it was read as well: all runs of a folder go by the folder's
+    name, and many a folder has one name.
     """
     identity = [sweep.entity or None, sweep.project or None, sweep.id]
-    if not sweep.entity and not sweep.project:
+    if not sweep.entity:
         identity += [origin(sweep), sweep.source.target]
     return f"{readable(sweep.id)}-{hashlib.sha256(dump(identity).encode()).hexdigest()[:32]}"
 

@@ -144,6 +144,20 @@ def test_one_folder_is_one_sweep_wherever_it_is_harvested_from(two_sweeps: Path,
     assert len(json.loads(listed.stdout)) == 1
 
 
+def test_folders_of_one_name_are_not_mixed(tmp_path: Path) -> None:
+    """Law: all runs of ``a/train`` and all runs of ``b/train`` are two sets, though both have the SDK's own project."""
+    runs = example_sweep()[1]
+    for name, members in (("a", runs[:3]), ("b", runs[3:])):
+        for run_ in members:
+            records = records_of(run_)
+            records[0].run.project = "uncategorized"
+            write_records(run_folder(tmp_path / name / "train" / "wandb", run_.id), records)
+        done = run("harvest", "train", "--all-runs", "-q", cwd=tmp_path / name, AFTERSWEEP_HOME=str(tmp_path / "x"))
+        assert done.returncode == 0, done.stderr
+    listed = json.loads(run("ls", "--json", cwd=tmp_path, AFTERSWEEP_HOME=str(tmp_path / "x")).stdout)
+    assert sorted((item["id"], item["runs"], item["vanished"]) for item in listed) == [("train", 3, 0), ("train", 5, 0)]
+
+
 def test_a_damaged_sweep_can_be_removed(export: Path, tmp_path: Path) -> None:
     """Law: what cannot be read is still listed, and goes away by its id; without a yes nothing does."""
     assert run("harvest", export, "-q", cwd=tmp_path).returncode == 0
