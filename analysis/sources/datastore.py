@@ -139,5 +139,6 @@ def _check_header(head: bytes, name: str) -> None:
             f"'{name}' is a .wandb file of version {head[-1]}, and this aftersweep reads version 0; update aftersweep"
         )
     raise FormatError(
-        f"'{name}' is not a .wandb file: it must start with ':W&B'. Name a file or folder that the wandb SDK wrote"
+        f"'{name}' is not a .wandb file: it must start with ':W&B'. Name a file or folder that the wandb SDK "
+        "wrote; the name of an export ends in .csv, .tsv, .jsonl or .json"
     )

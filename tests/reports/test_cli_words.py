@@ -50,6 +50,7 @@ def two_sweeps(tmp_path: Path) -> Path:
         (("report", "a", "b"), "`aftersweep report --help`"),
         (("report", "./wnadb"), "there is no file or folder './wnadb'"),
         (("report", "runs.csv"), "there is no file or folder 'runs.csv'"),
+        (("report", "sweep"), "the name of an export ends in .csv"),
         (("report", "abc123"), "'abc123': no path, archived sweep or sample has this name"),
         (("report", "4yfw48ad", "--sweep", "x"), "--sweep goes with a folder or an export"),
         (("report", "4yfw48ad", "--all-runs"), "--all-runs goes with a folder"),
@@ -67,6 +68,7 @@ def test_words_that_mean_nothing_get_one_line(
 ) -> None:
     """Law: exit code 2 and one line that names the word and the next step; options are never passed over in silence."""
     assert export.parent == two_sweeps.parent == tmp_path
+    (tmp_path / "sweep").write_text(export.read_text())
     assert said in refused(run(*words, cwd=tmp_path))
 
 
