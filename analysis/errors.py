@@ -87,7 +87,7 @@ def nearest(given: str, known: Iterable[str], what: str = "metric") -> str:
     if not names:
         return f"There is no {what} at all."
     by_fold = {name.casefold(): name for name in names}
-    close = [by_fold[hit] for hit in difflib.get_close_matches(given.casefold(), by_fold, n=3, cutoff=0.5)]
+    close = [by_fold[hit] for hit in difflib.get_close_matches(given.casefold(), by_fold, n=3, cutoff=0.6)]
     if close:
         return "Did you mean " + " or ".join(f"'{name}'" for name in close) + "?"
     shown = ", ".join(names[:12])

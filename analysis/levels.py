@@ -101,7 +101,8 @@ def group_parameter(sweep: Sweep, asked: str | None) -> str | None:
     """
     if asked is not None:
         if asked not in sweep.parameters:
-            raise UsageError(f"--group-by {asked}: {nearest(asked, sweep.parameters, 'swept parameter')}")
+            offer = nearest(asked, sweep.parameters, "swept parameter")
+            raise UsageError(f"--group-by {asked}: the sweep varies no such parameter. {offer}")
         return asked
     named = [p for p in sweep.parameters if p.rsplit(".", 1)[-1].casefold() in MODEL_NAMES]
     if named:
@@ -124,7 +125,8 @@ def parse_where(text: str, sweep: Sweep) -> dict[str, Any]:
         if not equals or not name or not value:
             raise UsageError(f"--claim '{text}': write PARAMETER=VALUE, several joined by commas")
         if name not in sweep.parameters:
-            raise UsageError(f"--claim '{text}': {nearest(name, sweep.parameters, 'swept parameter')}")
+            offer = nearest(name, sweep.parameters, "swept parameter")
+            raise UsageError(f"--claim '{text}': the sweep varies no parameter '{name}'. {offer}")
         wanted = level({"true": True, "false": False}.get(value.casefold(), value))
         if not any(same(wanted, known) for known in sweep.parameters[name]):
             levels = ", ".join(show(v) for v in sweep.parameters[name][:12])

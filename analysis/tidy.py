@@ -108,7 +108,8 @@ def _never_logged(runs: Sequence[RawRun], histories: Mapping[str, pa.Table], met
 def _filter(runs: Sequence[RawRun], options: Options) -> tuple[list[RawRun], list[Exclusion]]:
     unknown = [word for word in options.exclude if not any(word in (run.id, run.name) for run in runs)]
     if unknown:
-        raise UsageError(f"--exclude {unknown[0]}: no run has this id or name; `aftersweep show` lists the runs")
+        offer = nearest(unknown[0], [run.id for run in runs], "run")
+        raise UsageError(f"--exclude {unknown[0]}: no run has this id or name. {offer}")
     kept: list[RawRun] = []
     excluded: list[Exclusion] = []
     for run in runs:
