@@ -26,6 +26,8 @@ SEARCH_ADVICE = (
     "keep_architectures",
     "later_first_band",
 )
+MOST_RUNS = 100
+"""Runs that an evidence panel links to; the JSON report has them all."""
 RATIO_LOW, RATIO_HIGH = 0.05, 20.0
 
 
@@ -135,6 +137,7 @@ def page(result: PostMortem, version: str, made_at: float) -> dict[str, Any]:
         "runs": [_run(run, result.outcomes[run.id]) for run in sweep.runs],
         # An id from a server is no anchor: it may hold anything.
         "anchors": {run.id: f"run-{i}" for i, run in enumerate(sweep.runs, 1)},
+        "most_runs": MOST_RUNS,
         "words": fmt.OUTCOME_WORDS,
         "cause_words": fmt.CAUSE_WORDS,
         "parameters": [(name, [show(level) for level in levels][:12]) for name, levels in sweep.parameters.items()],

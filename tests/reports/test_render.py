@@ -20,6 +20,7 @@ from aftersweep.reports.format import percent
 from aftersweep.reports.hostile import escape_markdown, fenced, visible
 from aftersweep.reports.narrate import ADVICE, WORDS, sentence
 from aftersweep.reports.render import to_html, to_markdown
+from aftersweep.reports.view import MOST_RUNS
 
 from ..factories import HYPERBAND, make_run, make_sweep
 from ..sources.example import example_sweep
@@ -251,3 +252,12 @@ def test_any_magnitude_can_be_drawn(values: list[float]) -> None:
     assert "nan" not in " ".join(curve.points for curve in curves.curves)
     assert len({label for label, _ in curves.y_ticks}) == len(curves.y_ticks) > 0
     assert all(curves.top <= y <= curves.bottom for _, y in curves.y_ticks)
+
+
+def test_a_long_list_of_runs_is_cut_and_says_so() -> None:
+    """An evidence panel links to at most 100 runs and counts the rest: a page of thousands of runs stays small."""
+    runs = [make_run(f"r{i:03d}", [0.1, 0.2], config={"a": i % 2}) for i in range(130)]
+    html = to_html(post_mortem(make_sweep(runs)), "0", 0.0)
+    panel = html[html.index('id="F1"') :].split("</details>")[0]
+    assert panel.count('<a class="id"') == MOST_RUNS
+    assert "and 30 more, in the JSON report" in panel
