@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from .crashes import cause_rows, progress_rows, status_table
+from .errors import FormatError
 from .findings import (
     best_finding,
     cause_finding,
@@ -26,7 +27,7 @@ from .ranking import best_results, equal_progress
 from .recommend import recommendations
 from .results import PostMortem
 from .risk import crash_weight, held_claims, risk_factors
-from .sweepfile.hyperband import Hyperband
+from .sweepfile.hyperband import Hyperband, read_hyperband, why_no_rule
 from .types import Finding, Outcome, Sweep
 
 
@@ -38,6 +39,17 @@ def _other_reading(sweep: Sweep, now: float | None) -> Mapping[str, Outcome] | N
         return None
     config = replace(sweep.config, early_terminate={**early, "strict": False})
     return adjudicate(replace(sweep, config=config), now=now)
+
+
+def _no_rule(sweep: Sweep) -> str:
+    """Why nothing is replayed, as the page says it."""
+    if sweep.config is None:
+        return "Not known: the sweep's configuration is not here."
+    try:
+        read_hyperband(sweep.config.early_terminate)
+    except FormatError as error:
+        return f"None that W&B could run: {error}."
+    return why_no_rule(sweep.config.early_terminate)
 
 
 def _described(sweep: Sweep, rule: Hyperband | None) -> str | None:
@@ -90,6 +102,7 @@ def post_mortem(sweep: Sweep, *, group_by: str | None = None, now: float | None 
         crash_rate=rate,
         bands=bands,
         rule=_described(sweep, rule),
+        no_rule="" if rule else _no_rule(sweep),
         best=best,
         group_by=group,
         groups=level_rows(sweep, outcomes, group) if group else (),

@@ -121,6 +121,8 @@ class PostMortem:
     bands: tuple[int, ...]
     rule: str | None
     """The stopping rule in words; None where the sweep had none or it is not known."""
+    no_rule: str
+    """Why there is no rule to replay; empty where there is one."""
     best: tuple[BestResult, ...]
     group_by: str | None
     groups: tuple[LevelRow, ...]

@@ -39,7 +39,6 @@ class Whisker:
     start: float
     width: float
     dot: float | None
-    open_end: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,7 +95,7 @@ def whisker(estimate: Estimate, *, low: float = 0.0, high: float = 1.0, log: boo
     start = place(estimate.low)
     end = 100.0 if estimate.high is None else place(estimate.high)
     dot = None if estimate.value is None else place(estimate.value)
-    return Whisker(start=start, width=end - start, dot=dot, open_end=estimate.high is None)
+    return Whisker(start=start, width=end - start, dot=dot)
 
 
 def ticks(low: float, high: float, about: int = 5) -> list[float]:

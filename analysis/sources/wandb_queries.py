@@ -8,9 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-OPTIONAL = ("exitcode", "stopped", "shouldStop", "host", "runInfo", "logLines", "events")
-"""Fields of a run that are asked for where the server has them."""
-
 _SCALARS = ("exitcode", "stopped", "shouldStop", "host")
 
 SWEEP = """

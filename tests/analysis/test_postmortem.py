@@ -151,3 +151,18 @@ def test_a_rule_that_is_not_known_may_have_stopped_runs() -> None:
     result = post_mortem(make_sweep(runs))
     assert "Fisher" in result.risks[0].method
     assert not any("configuration is not known" in caveat for caveat in one(result, "crash_rate").caveats)
+
+
+@pytest.mark.parametrize(
+    ("early_terminate", "said"),
+    [
+        (None, "no early_terminate"),
+        ({"type": "hyperband", "eta": 3}, "None that W&B could run"),
+        ({"type": "median"}, "W&B knows hyperband only"),
+    ],
+)
+def test_why_nothing_is_replayed_is_said(early_terminate: dict[str, object] | None, said: str) -> None:
+    """No rule, one that W&B could not run, one that it does not know: three different lines."""
+    result = post_mortem(make_sweep([make_run("a", [0.1])], early_terminate=early_terminate))
+    assert result.rule is None
+    assert said in result.no_rule
