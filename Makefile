@@ -35,7 +35,7 @@ picture: $(VENV)/.dev browser report  ## make the picture of the page that the R
 # A system browser: playwright's own download is not needed, and not everywhere to be had.
 browser:
 	@if command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null; then :; \
-	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium fonts-dejavu-core; \
+	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then export DEBIAN_FRONTEND=noninteractive; apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium fonts-dejavu-core; \
 	else echo "make test needs Chromium: run 'sudo apt-get install chromium', then make test again (or make test-core without it)" >&2; exit 2; fi
 
 $(VENV)/bin/python:
