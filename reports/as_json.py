@@ -63,7 +63,8 @@ def document(result: PostMortem, version: str) -> dict[str, Any]:
         "runs": [_run(run, result.outcomes[run.id]) for run in sweep.runs],
         "findings": [_finding(finding) for finding in result.findings],
     }
-    return _clean(whole)  # type: ignore[no-any-return]
+    cleaned: dict[str, Any] = _clean(whole)
+    return cleaned
 
 
 def _run(run: Run, outcome: Outcome) -> dict[str, Any]:
