@@ -59,6 +59,7 @@ def quotes() -> list[str]:
 
 
 @pytest.mark.slow
+@pytest.mark.browser  # make test asks for one
 def test_make_report_and_make_test_from_an_empty_clone(tmp_path: Path) -> None:
     """Both set everything up by themselves: the page is written, and the checks and a part of the tests pass."""
     clone = tmp_path / "clone"
