@@ -10,12 +10,19 @@ from markupsafe import Markup
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\u200b-\u200f\u202a-\u202e\u2066-\u2069\ufeff]")
 _MARKDOWN = re.compile(r"([\\`*_\[\]<>|#~$&@!])")
 LONGEST_TEXT = 2_000
+LONGEST_NAME = 80
 
 
 def visible(value: Any) -> str:
     """Text without control and direction characters, cut to a length that a page can bear."""
     text = _CONTROL.sub("\N{REPLACEMENT CHARACTER}", str(value))
     return text if len(text) <= LONGEST_TEXT else f"{text[:LONGEST_TEXT]}… ({len(text):,} characters)"
+
+
+def short(value: Any) -> str:
+    """A name that a table can bear: of a long one its beginning and its end, which tell names apart."""
+    text = str(value)
+    return text if len(text) <= LONGEST_NAME else f"{text[: LONGEST_NAME - 21]}…{text[-20:]}"
 
 
 def escape_markdown(value: Any) -> str:

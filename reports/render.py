@@ -11,7 +11,7 @@ from markupsafe import Markup
 from ..analysis.results import PostMortem
 from ..analysis.values import show
 from . import format as fmt
-from .hostile import escape_markdown, fenced, visible
+from .hostile import escape_markdown, fenced, short, visible
 from .view import page
 
 
@@ -36,7 +36,13 @@ def _render(name: str, values: dict[str, Any], *, markdown: bool) -> str:
         finalize=escape_markdown if markdown else _finalize_html,
     )
     environment.filters.update(
-        number=fmt.number, percent=fmt.percent, moment=fmt.moment, duration=fmt.duration, show=show, fenced=fenced
+        number=fmt.number,
+        percent=fmt.percent,
+        moment=fmt.moment,
+        duration=fmt.duration,
+        show=show,
+        fenced=fenced,
+        short=short,
     )
     return environment.get_template(name).render(**values)
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,9 +12,10 @@ import yaml
 from ..analysis.choices import VALIDATION, goal_of
 from ..analysis.results import BestResult, LevelRow, PostMortem, RiskFactor
 from ..analysis.types import Estimate, Finding, Outcome, Run
-from ..analysis.values import show
+from ..analysis.values import is_number, show
 from . import format as fmt
 from .charts import Part, Whisker, learning_curves, stack, whisker
+from .hostile import short
 from .narrate import sentence
 
 KEY_KINDS = ("early_stopping", "crash_rate", "best")
@@ -28,6 +30,10 @@ SEARCH_ADVICE = (
 )
 MOST_RUNS = 100
 """Runs that an evidence panel links to; the JSON report has them all."""
+MOST_LISTED = 500
+"""Runs of the table of all runs; a browser should open the page of any sweep at once."""
+MOST_LEVELS = 12
+"""Levels that the overview names of a parameter; numbers beyond are given as a range."""
 RATIO_LOW, RATIO_HIGH = 0.05, 20.0
 
 
@@ -107,6 +113,9 @@ def page(result: PostMortem, version: str, made_at: float) -> dict[str, Any]:
     for item in said.values():
         by_kind.setdefault(item.finding.kind, []).append(item)
     advice = by_kind.get("recommendation", [])
+    best, configs = [_best(result, item) for item in result.best], _configs(result)
+    named = {item["run"].id for item in best} | {item.run.id for item in configs}
+    runs = _listed(result, named | {row.example_run for row in result.causes if row.example_run})
     starts = [run.created_at for run in sweep.runs if run.created_at is not None]
     ends = [run.ended_at for run in sweep.runs if run.ended_at is not None]
     return {
@@ -126,22 +135,47 @@ def page(result: PostMortem, version: str, made_at: float) -> dict[str, Any]:
         "state_bar": stack(result.status.states, {}),
         "outcome_bar": stack(result.status.outcomes, fmt.OUTCOME_WORDS),
         "status": _status(result),
-        "best": [_best(result, item) for item in result.best],
+        "best": best,
         "companions": _companions(result.best, result.metric.goal),
         "groups": [_level(row, result) for row in result.groups],
         "levels": {name: [_level(row, result) for row in rows] for name, rows in result.levels.items()},
         "progress": _progress(result),
         "risks": [_risk(item) for item in result.risks],
-        "configs": _configs(result),
+        "configs": configs,
         "curves": learning_curves(result),
-        "runs": [_run(run, result.outcomes[run.id]) for run in sweep.runs],
+        "runs": [_run(run, result.outcomes[run.id]) for run in runs],
         # An id from a server is no anchor: it may hold anything.
-        "anchors": {run.id: f"run-{i}" for i, run in enumerate(sweep.runs, 1)},
+        "anchors": {run.id: f"run-{i}" for i, run in enumerate(runs, 1)},
         "most_runs": MOST_RUNS,
         "words": fmt.OUTCOME_WORDS,
         "cause_words": fmt.CAUSE_WORDS,
-        "parameters": [(name, [show(level) for level in levels][:12]) for name, levels in sweep.parameters.items()],
+        "parameters": [(name, _levels_in_words(levels)) for name, levels in sweep.parameters.items()],
     }
+
+
+def _listed(result: PostMortem, named: Collection[str]) -> list[Run]:
+    """At most MOST_LISTED runs in the sweep's order: those that a table names, and of each outcome equally many."""
+    runs = result.sweep.runs
+    if len(runs) <= MOST_LISTED:
+        return list(runs)
+    seen: Counter[str] = Counter()
+    turn = {}
+    for run in runs:
+        label = result.outcomes[run.id].label
+        turn[run.id] = (run.id not in named, seen[label])
+        seen[label] += run.id not in named
+    first = sorted(runs, key=lambda run: turn[run.id])[:MOST_LISTED]
+    kept = {run.id for run in first}
+    return [run for run in runs if run.id in kept]
+
+
+def _levels_in_words(levels: Sequence[Any]) -> str:
+    """``64, 128, 256``; many numbers as their range, many other values by the first of them and a count."""
+    if len(levels) <= MOST_LEVELS:
+        return ", ".join(short(show(level)) for level in levels)
+    if all(is_number(level) for level in levels):
+        return f"{show(min(levels))} to {show(max(levels))}, {len(levels)} values"
+    return f"{', '.join(short(show(level)) for level in levels[:MOST_LEVELS])}, and {len(levels) - MOST_LEVELS} more"
 
 
 def _key_findings(by_kind: Mapping[str, Sequence[Said]]) -> list[Said]:

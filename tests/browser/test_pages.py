@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 from aftersweep.analysis.postmortem import post_mortem
 from aftersweep.analysis.sources.base import fetch_all
@@ -19,18 +17,6 @@ from ..reports.test_render import HOSTILE, hostile_result
 from ..sources.example import example_sweep
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
-NAMES = ("chromium", "chromium-browser", "google-chrome")
-ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    path = next((found for name in NAMES if (found := shutil.which(name))), None)
-    assert path, "no Chromium on this machine; `make test` installs it, `make test-core` does without"
-    with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
-        yield opened
-        opened.close()
 
 
 @pytest.fixture(scope="module")
