@@ -14,6 +14,7 @@ import numpy as np
 
 from aftersweep.analysis.sweepfile.config import Metric, read_config
 from aftersweep.analysis.types import Run, Sweep
+from aftersweep.analysis.values import level, same
 
 HYPERBAND = {"type": "hyperband", "max_iter": 20, "s": 2, "eta": 3, "strict": True}
 """Bands 2 and 6, as in the sweep of the source report."""
@@ -67,7 +68,7 @@ def make_sweep(
     **fields: Any,
 ) -> Sweep:
     """A sweep of ``runs``; ``parameters`` are levels by name, by default those that the runs' configs show."""
-    levels = {name: tuple(values) for name, values in (parameters or _seen(runs)).items()}
+    levels = {name: tuple(values) for name, values in (_seen(runs) if parameters is None else parameters).items()}
     raw: dict[str, Any] = {
         "method": "random",
         "metric": {"name": metric, "goal": goal},
@@ -93,8 +94,8 @@ def _seen(runs: Sequence[Run]) -> dict[str, list[Any]]:
     for run in runs:
         for name, value in run.config.items():
             known = levels.setdefault(name, [])
-            if value not in known:
-                known.append(value)
+            if not any(same(level(value), other) for other in known):
+                known.append(level(value))
     return levels
 
 
