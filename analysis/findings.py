@@ -10,6 +10,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+import numpy as np
+
 from .crashes import RECORDED_CRASH, band_progress, hyperband_end, near_band
 from .outcomes.rates import proportion
 from .ranking import EqualProgress
@@ -86,9 +88,8 @@ def early_stop_findings(
     if not recorded or rule is None:
         return []
     stopped = [run for run in recorded if outcomes[run.id].label == "early_stopped"]
-    expected = sum(outcomes[run.id].probability for run in stopped)
-    coarse = sum(outcomes[run.id].grade == "inferred" for run in stopped)
-    caveats = [f"{coarse} of them without exact times"] if coarse else []
+    untimed = sum(not np.isfinite(run.metric_time).all() for run in stopped)
+    caveats = [f"{untimed} of them without exact times: judged by thresholds that may have moved"] if untimed else []
     if otherwise is not None:
         other = sum(otherwise[run.id].label == "early_stopped" for run in recorded)
         caveats.append(
@@ -108,7 +109,6 @@ def early_stop_findings(
             runs=tuple(run.id for run in stopped),
             facts={
                 "stopped": len(stopped),
-                "expected": expected,
                 "states": {state: sum(run.state == state for run in recorded) for state in RECORDED_CRASH},
                 "rule": rule,
                 "bands": list(bands[:6]),

@@ -24,6 +24,8 @@ from .base import RawRun, RawSweep, RunStub, SourceInfo, empty_history
 NOTICES = (
     "This sweep is a reconstruction with simulated curves: published figures of W&B sweep 4yfw48ad (July 2025) are "
     "kept as far as they can be true together; times, most run ids and all histories are simulated.",
+    "The curves were simulated so that the sweep's own stopping rule explains as many of the published ends as it can: "
+    "which runs it stopped, and what curves say of architectures, shows what those figures allow, not what happened.",
 )
 
 

@@ -166,3 +166,13 @@ def test_why_nothing_is_replayed_is_said(early_terminate: dict[str, object] | No
     result = post_mortem(make_sweep([make_run("a", [0.1])], early_terminate=early_terminate))
     assert result.rule is None
     assert said in result.no_rule
+
+
+@pytest.mark.parametrize("timed", [True, False])
+def test_stops_without_times_are_a_caveat(timed: bool) -> None:
+    """Where the logged values have no times the thresholds cannot be followed, and the finding says so."""
+    good = [make_run(f"g{i:02d}", [0.8 + 0.01 * i] * 20, timed=timed) for i in range(10)]
+    poor = [make_run(f"p{i:02d}", [0.1, 0.1], state="crashed", start=1.8e9 + i, timed=timed) for i in range(12)]
+    finding = one(post_mortem(make_sweep([*good, *poor], early_terminate=HYPERBAND)), "early_stopping")
+    assert finding.facts["stopped"] > 0
+    assert any("without exact times" in caveat for caveat in finding.caveats) is not timed

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from playwright.sync_api import Browser, Page
@@ -32,9 +33,14 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     return {name: folder / f"{name}.html" for name in results}
 
 
-def opened(browser: Browser, path: Path, width: int = 1100, scheme: str = "light") -> tuple[Page, list[str], list[str]]:
+Scheme = Literal["light", "dark"]
+
+
+def opened(
+    browser: Browser, path: Path, width: int = 1100, scheme: Scheme = "light"
+) -> tuple[Page, list[str], list[str]]:
     """The page, what its console said, and what it asked the network for."""
-    context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)  # type: ignore[arg-type]
+    context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
     page = context.new_page()
     said: list[str] = []
     asked: list[str] = []
@@ -47,7 +53,9 @@ def opened(browser: Browser, path: Path, width: int = 1100, scheme: str = "light
 
 @pytest.mark.parametrize("name", ["sample", "example", "hostile"])
 @pytest.mark.parametrize(("width", "scheme"), [(1100, "light"), (1100, "dark"), (390, "light")])
-def test_a_page_is_quiet_and_fits(browser: Browser, pages: dict[str, Path], name: str, width: int, scheme: str) -> None:
+def test_a_page_is_quiet_and_fits(
+    browser: Browser, pages: dict[str, Path], name: str, width: int, scheme: Scheme
+) -> None:
     """No console message, no request but for the page itself, no sideways scrolling of the whole page."""
     page, said, asked = opened(browser, pages[name], width, scheme)
     assert said == []
@@ -106,7 +114,7 @@ def test_hostile_text_runs_nothing(browser: Browser, pages: dict[str, Path]) -> 
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_text_has_contrast(browser: Browser, pages: dict[str, Path], scheme: str) -> None:
+def test_text_has_contrast(browser: Browser, pages: dict[str, Path], scheme: Scheme) -> None:
     """WCAG 2.2, 1.4.3: at least 4.5 to 1 for body, soft text and links on the page's ground."""
     page, _, _ = opened(browser, pages["sample"], scheme=scheme)
     script = """() => {

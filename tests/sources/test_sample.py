@@ -217,6 +217,7 @@ def test_the_source_conforms() -> None:
     assert_conforms(SampleSource(), sweep, runs)
     assert sweep.source.kind == "sample"
     assert "reconstruction with simulated curves" in sweep.source.notices[0]
+    assert "not what happened" in sweep.source.notices[1]
     assert [claim["where"] for claim in sweep.source.claims] == [
         "model_type=swin_small",
         "batch_size=256,max_lr=0.001",
