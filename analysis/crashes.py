@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from .results import CauseRow, ProgressRow, StatusTable
+from .results.tables import CauseRow, ProgressRow, StatusTable
 from .types import CAUSES, OUTCOMES, Outcome, Run, Sweep
 
 RECORDED_CRASH = ("crashed", "failed")

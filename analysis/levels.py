@@ -13,7 +13,7 @@ from scipy import stats
 
 from .errors import UsageError, nearest
 from .outcomes.rates import uncertain_proportion
-from .results import LevelRow
+from .results.tables import LevelRow
 from .types import Estimate, Outcome, Run, Sweep
 from .values import MISSING, is_number, level, same, show
 

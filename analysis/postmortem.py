@@ -7,26 +7,35 @@ from dataclasses import replace
 
 from .crashes import cause_rows, progress_rows, status_table
 from .errors import FormatError
-from .findings import (
-    best_finding,
+from .findings.best import best_finding, comparison_finding
+from .findings.common import numbered
+from .findings.ends import (
     cause_finding,
-    comparison_finding,
     crash_rate_finding,
     early_stop_findings,
-    numbered,
-    risk_findings,
-    risk_summary,
     silent_failure_finding,
     unknown_finding,
     warmup_finding,
 )
+from .findings.importance import importance_findings
+from .findings.outlook import outlook_findings
+from .findings.ranking import ranking_findings
+from .findings.risk import risk_findings, risk_summary
+from .findings.space import space_findings
+from .findings.survival import survival_findings
+from .importance import importance
 from .levels import group_parameter, level_rows, levels_of
 from .outcomes.adjudicate import adjudicate, stopping_rule
 from .outcomes.rates import crash_rate
-from .ranking import best_results, equal_progress
+from .outlook import outlook
+from .ranking.best import best_results
+from .ranking.equal_progress import equal_progress
+from .ranking.rank import rank
 from .recommend import recommendations
-from .results import PostMortem
-from .risk import crash_weight, held_claims, risk_factors
+from .results.postmortem import PostMortem
+from .risk.factors import crash_weight, held_claims, risk_factors
+from .space import space
+from .survival import survival
 from .sweepfile.hyperband import Hyperband, read_hyperband, why_no_rule
 from .types import Finding, Outcome, Sweep
 
@@ -77,6 +86,11 @@ def post_mortem(sweep: Sweep, *, group_by: str | None = None, now: float | None 
     risks = risk_factors(sweep, outcomes, early_stopping=stopping)
     claims = held_claims(sweep, outcomes, early_stopping=stopping)
     compared = equal_progress(sweep, levels_of(sweep, group)) if group else None
+    survived = survival(sweep, outcomes, bands)
+    ranked = rank(sweep, outcomes, group)
+    weighed = importance(sweep, outcomes)
+    searched = space(sweep, outcomes)
+    ahead = outlook(sweep, outcomes)
     optional = [
         cause_finding(sweep, outcomes),
         best_finding(sweep, best),
@@ -92,6 +106,11 @@ def post_mortem(sweep: Sweep, *, group_by: str | None = None, now: float | None 
         *(finding for finding in optional if finding is not None),
         *risk_findings(risks),
         *risk_findings(claims),
+        *survival_findings(sweep, survived),
+        *ranking_findings(sweep, ranked),
+        *importance_findings(sweep, weighed),
+        *space_findings(sweep, searched),
+        *outlook_findings(sweep, ahead),
     ]
     findings = numbered(first)
     return PostMortem(
@@ -111,6 +130,11 @@ def post_mortem(sweep: Sweep, *, group_by: str | None = None, now: float | None 
         causes=cause_rows(sweep, outcomes),
         risks=risks,
         claims=claims,
+        survival=survived,
+        ranking=ranked,
+        importance=weighed,
+        space=searched,
+        outlook=ahead,
         findings=(*findings, *numbered(recommendations(findings))),
         problems=(*sweep.problems, *(f"run {run.id}: {p}" for run in sweep.runs for p in run.problems)),
     )

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
 from typing import Any
 
-from ..analysis.results import PostMortem
+from ..analysis.results.postmortem import PostMortem
 from ..analysis.types import Estimate, Finding, Outcome, Run
+from ..analysis.values import show
 from .narrate import sentence
 
 SCHEMA_VERSION = 1
+SECTIONS = ("survival", "ranking", "importance", "space", "outlook")
 
 
 def to_json(result: PostMortem, version: str) -> str:
@@ -61,10 +65,24 @@ def document(result: PostMortem, version: str) -> dict[str, Any]:
             "recorded": _estimate(rate.recorded),
         },
         "runs": [_run(run, result.outcomes[run.id]) for run in sweep.runs],
+        "results": {name: plain(getattr(result, name)) for name in SECTIONS},
         "findings": [_finding(finding) for finding in result.findings],
     }
     cleaned: dict[str, Any] = _clean(whole)
     return cleaned
+
+
+def plain(value: Any) -> Any:
+    """A result type as JSON values: its fields by name; runs by their ids."""
+    if isinstance(value, Run):
+        return value.id
+    if is_dataclass(value) and not isinstance(value, type):
+        return {item.name: plain(getattr(value, item.name)) for item in fields(value)}
+    if isinstance(value, Mapping):
+        return {show(key): plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(item) for item in value]
+    return value
 
 
 def _run(run: Run, outcome: Outcome) -> dict[str, Any]:

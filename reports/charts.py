@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..analysis.crashes import band_progress
-from ..analysis.results import PostMortem
+from ..analysis.results.postmortem import PostMortem
 from ..analysis.types import Estimate, Floats
 
 MOST_CURVES = 150

@@ -18,7 +18,7 @@ from ..analysis.errors import UsageError
 if TYPE_CHECKING:
     from ..analysis.archive.store import Archive
     from ..analysis.resolve import Request
-    from ..analysis.results import PostMortem
+    from ..analysis.results.postmortem import PostMortem
     from ..analysis.sources.base import Progress
     from ..analysis.tidy import Options
 

@@ -8,7 +8,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from ..analysis.results import PostMortem
+from ..analysis.results.postmortem import PostMortem
 from ..analysis.values import show
 from . import format as fmt
 from .hostile import escape_markdown, fenced, short, visible

@@ -10,24 +10,23 @@ from typing import Any
 import yaml
 
 from ..analysis.choices import VALIDATION, goal_of
-from ..analysis.results import BestResult, LevelRow, PostMortem, RiskFactor
+from ..analysis.results.postmortem import PostMortem
+from ..analysis.results.risk import RiskFactor
+from ..analysis.results.tables import BestResult, LevelRow
 from ..analysis.types import Estimate, Finding, Outcome, Run
 from ..analysis.values import is_number, show
 from . import format as fmt
 from .charts import Part, Whisker, learning_curves, stack, whisker
 from .hostile import short
-from .narrate import sentence
+from .narrate import SEARCH, sentence
+from .sections.importance import importance_section
+from .sections.outlook import outlook_section
+from .sections.ranking import ranking_section
+from .sections.space import space_section
+from .sections.survival import survival_section
 
 KEY_KINDS = ("early_stopping", "crash_rate", "best")
 """The findings of the first screen, in this order."""
-SEARCH_ADVICE = (
-    "restrict_level",
-    "keep_levels",
-    "repeat_best",
-    "prefer_level",
-    "keep_architectures",
-    "later_first_band",
-)
 MOST_RUNS = 100
 """Runs that an evidence panel links to; the JSON report has them all."""
 MOST_LISTED = 500
@@ -120,6 +119,11 @@ def page(result: PostMortem, version: str, made_at: float) -> dict[str, Any]:
     ends = [run.ended_at for run in sweep.runs if run.ended_at is not None]
     return {
         "result": result,
+        "survival": survival_section(result),
+        "ranking": ranking_section(result),
+        "importance": importance_section(result),
+        "space": space_section(result),
+        "outlook": outlook_section(result),
         "sweep": sweep,
         "title": sweep.name or sweep.id,
         "version": version,
@@ -130,8 +134,8 @@ def page(result: PostMortem, version: str, made_at: float) -> dict[str, Any]:
         "key_findings": _key_findings(by_kind),
         "claims": [item for item in by_kind.get("risk_factor", []) if item.finding.facts["family"] == "claim"],
         "tested": [item for item in by_kind.get("risk_factor", []) if item.finding.facts["family"] == "level"],
-        "recommendations": [a for a in advice if a.finding.facts["advice"] not in SEARCH_ADVICE],
-        "future": [a for a in advice if a.finding.facts["advice"] in SEARCH_ADVICE],
+        "recommendations": [a for a in advice if a.finding.facts["advice"] not in SEARCH],
+        "future": [a for a in advice if a.finding.facts["advice"] in SEARCH],
         "state_bar": stack(result.status.states, {}),
         "outcome_bar": stack(result.status.outcomes, fmt.OUTCOME_WORDS),
         "status": _status(result),
@@ -187,6 +191,12 @@ def _key_findings(by_kind: Mapping[str, Sequence[Said]]) -> list[Said]:
         "best",
         "comparison",
         "risk_summary",
+        "drift",
+        "broken_host",
+        "best_chance",
+        "importance",
+        "space_edge",
+        "more_runs",
         "warmup_judged",
         "silent_failure",
         "unknown_outcomes",

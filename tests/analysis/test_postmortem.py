@@ -7,9 +7,9 @@ from dataclasses import replace
 import pytest
 
 from aftersweep.analysis.crashes import near_band
-from aftersweep.analysis.findings import EARLY
+from aftersweep.analysis.findings.best import EARLY
 from aftersweep.analysis.postmortem import post_mortem
-from aftersweep.analysis.results import PostMortem
+from aftersweep.analysis.results.postmortem import PostMortem
 from aftersweep.analysis.sources.base import fetch_all
 from aftersweep.analysis.sources.sample import SampleSource
 from aftersweep.analysis.tidy import tidy

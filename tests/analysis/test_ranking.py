@@ -7,7 +7,8 @@ import pytest
 from scipy import stats
 
 from aftersweep.analysis.levels import level_row, levels_of, mean
-from aftersweep.analysis.ranking import best_results, equal_progress, kruskal_permutation_p
+from aftersweep.analysis.ranking.best import best_results
+from aftersweep.analysis.ranking.equal_progress import equal_progress, kruskal_permutation_p
 from aftersweep.analysis.types import Outcome
 
 from ..factories import make_run, make_sweep

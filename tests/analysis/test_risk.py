@@ -12,7 +12,7 @@ from statsmodels.duration.survfunc import survdiff
 
 from aftersweep.analysis.errors import UsageError
 from aftersweep.analysis.levels import parse_where
-from aftersweep.analysis.risk import (
+from aftersweep.analysis.risk.factors import (
     called,
     crash_weight,
     expected_crashes,

@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Browser
 
 from aftersweep.analysis.postmortem import post_mortem
-from aftersweep.analysis.results import PostMortem
+from aftersweep.analysis.results.postmortem import PostMortem
 from aftersweep.reports.render import to_html
 from aftersweep.reports.view import MOST_LISTED
 

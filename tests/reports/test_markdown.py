@@ -10,7 +10,7 @@ import pytest
 from markdown_it import MarkdownIt
 
 from aftersweep.analysis.postmortem import post_mortem
-from aftersweep.analysis.results import PostMortem
+from aftersweep.analysis.results.postmortem import PostMortem
 from aftersweep.analysis.sources.base import fetch_all
 from aftersweep.analysis.sources.sample import SampleSource
 from aftersweep.analysis.tidy import tidy

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aftersweep.analysis.postmortem import post_mortem
-from aftersweep.analysis.results import PostMortem
+from aftersweep.analysis.results.postmortem import PostMortem
 from aftersweep.analysis.tidy import tidy
 from aftersweep.reports.as_json import document, to_json
 from aftersweep.reports.charts import learning_curves

@@ -20,10 +20,10 @@ from numpy.typing import NDArray
 from scipy import stats
 from scipy.optimize import brentq
 
-from .levels import Level, levels_of, matches, parse_where
-from .results import RiskFactor
-from .types import Estimate, Floats, Outcome, Run, Sweep
-from .values import show
+from ..levels import Level, levels_of, matches, parse_where
+from ..results.risk import RiskFactor
+from ..types import Estimate, Floats, Outcome, Run, Sweep
+from ..values import show
 
 NOT_THE_SETTING = ("code_error", "infrastructure", "preempted")
 FEWEST_CRASHES = 3.0

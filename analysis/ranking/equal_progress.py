@@ -1,4 +1,4 @@
-"""Which results were best, and whether architectures can be told apart at equal progress."""
+"""Whether architectures can be told apart at equal progress."""
 
 from __future__ import annotations
 
@@ -8,10 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
-from .levels import Level
-from .results import BestResult
-from .types import Floats, Outcome, Sweep
-from .values import MISSING, level
+from ..levels import Level
+from ..types import Floats, Sweep
 
 SHARE_COMPARED = 0.8
 """Architectures are compared at the last value that this share of the runs with any value still reached."""
@@ -34,24 +32,6 @@ class EqualProgress:
     n: int
     left_out: int
     runs: tuple[str, ...]
-
-
-def best_results(
-    sweep: Sweep, outcomes: Mapping[str, Outcome], group_by: str | None, most: int = 6
-) -> tuple[BestResult, ...]:
-    """The runs with the best finite values, best first; ties by id."""
-    runs = [run for run in sweep.runs if run.best is not None]
-    runs.sort(key=lambda run: (-sweep.metric.sign * (run.best or 0.0), run.id))
-    return tuple(
-        BestResult(
-            run=run,
-            outcome=outcomes[run.id],
-            level=level(run.config.get(group_by, MISSING)) if group_by else None,
-            value=run.best if run.best is not None else float("nan"),
-            companions=run.companions,
-        )
-        for run in runs[:most]
-    )
 
 
 def equal_progress(sweep: Sweep, levels: Sequence[Level]) -> EqualProgress | None:

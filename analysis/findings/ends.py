@@ -1,7 +1,4 @@
-"""The findings: each statement that a page may make, with its estimate, interval, n, method and runs.
-
-A function a kind; each takes the finished results and returns findings without an id, which ``numbered`` gives.
-"""
+"""What ended the runs: crashes, the sweep's own stops, causes, what nothing decides."""
 
 from __future__ import annotations
 
@@ -12,33 +9,12 @@ from dataclasses import replace
 
 import numpy as np
 
-from .crashes import RECORDED_CRASH, band_progress, hyperband_end, near_band
-from .outcomes.rates import proportion
-from .ranking import EqualProgress
-from .results import BestResult, RiskFactor
-from .risk import called
-from .types import CrashRate, Estimate, Finding, Outcome, Sweep
+from ..crashes import RECORDED_CRASH, band_progress, hyperband_end, near_band
+from ..outcomes.rates import proportion
+from ..types import CrashRate, Estimate, Finding, Outcome, Sweep
+from .common import PROPORTION, runs_in_words
 
-PROPORTION = "mid-p Clopper-Pearson interval"
-NO_REPEATS = "no repeats of one configuration in this sweep: its seed noise is not known"
-EARLY = 3
-"""Logged values up to which a comparison is called early."""
 REPLAY = "the sweep's stopping rule, replayed in time order over its logged values"
-
-
-def _runs(n: int) -> str:
-    return "1 run" if n == 1 else f"{n} runs"
-
-
-def numbered(findings: Sequence[Finding]) -> tuple[Finding, ...]:
-    """The findings with ids F1, F2, ... in their order; claims C1, C2, ... and recommendations R1, R2, ..."""
-    counts: Counter[str] = Counter()
-    done = []
-    for finding in findings:
-        letter = {"claim": "C", "recommendation": "R"}.get(finding.facts.get("family", ""), "F")
-        counts[letter] += 1
-        done.append(replace(finding, id=f"{letter}{counts[letter]}"))
-    return tuple(done)
 
 
 def crash_rate_finding(sweep: Sweep, outcomes: Mapping[str, Outcome], rate: CrashRate) -> Finding:
@@ -46,7 +22,9 @@ def crash_rate_finding(sweep: Sweep, outcomes: Mapping[str, Outcome], rate: Cras
     unknown = [run.id for run in sweep.runs if outcomes[run.id].label == "unknown"]
     caveats = []
     if unknown:
-        caveats.append(f"{_runs(len(unknown))} of unknown outcome make it an interval before any sampling error")
+        caveats.append(
+            f"{runs_in_words(len(unknown))} of unknown outcome make it an interval before any sampling error"
+        )
     if any(outcomes[run.id].label == "early_stopped" for run in sweep.runs):
         caveats.append("under early stopping it describes; it does not compare, as survivors are exposed longer")
     if sweep.config is None and any(run.state in RECORDED_CRASH for run in sweep.runs):
@@ -188,127 +166,6 @@ def cause_finding(sweep: Sweep, outcomes: Mapping[str, Outcome]) -> Finding | No
     )
 
 
-def best_finding(sweep: Sweep, best: Sequence[BestResult]) -> Finding | None:
-    """The best result, with what is not known about it."""
-    if not best:
-        return None
-    top = best[0]
-    caveats = ["the best of many runs is partly luck: expect less when it is repeated"]
-    if not _has_repeats(sweep):
-        caveats.append(NO_REPEATS)
-    if top.outcome.label != "completed":
-        caveats.append("it did not run to its end")
-    return Finding(
-        id="",
-        kind="best",
-        subject=top.run.id,
-        supported=True,
-        estimate=Estimate(value=top.value, unit=sweep.metric.name),
-        n=sum(run.best is not None for run in sweep.runs),
-        method=f"best finite logged value of {sweep.metric.name} ({sweep.metric.goal})",
-        caveats=tuple(caveats),
-        runs=(top.run.id,),
-        facts={
-            "level": top.level,
-            "outcome": top.outcome.label,
-            "ties": sum(run.best == top.value for run in sweep.runs) - 1,
-            "progress": top.run.progress,
-            "unit": sweep.progress_unit,
-        },
-    )
-
-
-def _has_repeats(sweep: Sweep) -> bool:
-    configs = Counter(repr([run.config.get(name) for name in sweep.parameters]) for run in sweep.runs)
-    return any(count > 1 for count in configs.values())
-
-
-def comparison_finding(group_by: str, compared: EqualProgress | None, metric: str) -> Finding | None:
-    """Whether the architectures can be told apart at equal progress."""
-    if compared is None:
-        return None
-    value, size = compared.medians[compared.best_label]
-    caveats = []
-    if compared.left_out:
-        caveats.append(f"{_runs(compared.left_out)} ended before that, left out")
-    if compared.iteration <= EARLY:
-        caveats.append("so early in training the order may still change")
-    return Finding(
-        id="",
-        kind="comparison",
-        subject=group_by,
-        supported=compared.p <= 0.05,
-        estimate=Estimate(value=value, unit=metric),
-        n=compared.n,
-        method="Kruskal-Wallis test at equal progress, p by permutation of the runs",
-        p=compared.p,
-        q=compared.p,
-        caveats=tuple(caveats),
-        runs=compared.runs,
-        facts={
-            "best": compared.best_label,
-            "best_n": size,
-            "iteration": compared.iteration,
-            "medians": {name: list(pair) for name, pair in compared.medians.items()},
-        },
-    )
-
-
-def risk_findings(risks: Sequence[RiskFactor]) -> list[Finding]:
-    """One finding for each tested level, and for each claim."""
-    return [
-        Finding(
-            id="",
-            kind="risk_factor",
-            subject=risk.text,
-            supported=called(risk),
-            estimate=risk.effect,
-            n=risk.n_in + risk.n_out,
-            method=f"{risk.method}; q after Benjamini-Yekutieli",
-            p=risk.p,
-            q=risk.q,
-            caveats=risk.caveats,
-            runs=risk.runs,
-            facts={
-                "family": "claim" if risk.claimed else "level",
-                "claimed": risk.claimed,
-                "where": dict(risk.where),
-                "k_in": risk.k_in,
-                "n_in": risk.n_in,
-                "k_out": risk.k_out,
-                "n_out": risk.n_out,
-                "recorded_in": risk.recorded_in,
-                "recorded_n_in": risk.recorded_n_in,
-                "recorded_out": risk.recorded_out,
-                "recorded_n_out": risk.recorded_n_out,
-                "recorded_p": risk.recorded_p,
-                "stopped_in": risk.stopped_in,
-            },
-        )
-        for risk in risks
-    ]
-
-
-def risk_summary(risks: Sequence[RiskFactor], expected_crashes: float) -> Finding:
-    """How many of the tested levels stand."""
-    tested = [risk for risk in risks if risk.p is not None]
-    standing = [risk for risk in tested if called(risk)]
-    lowest = min((risk.q for risk in tested if risk.q is not None), default=None)
-    return Finding(
-        id="",
-        kind="risk_summary",
-        subject="all swept settings",
-        supported=bool(standing),
-        estimate=Estimate(value=float(len(standing))),
-        n=len(tested),
-        method=tested[0].method + "; q after Benjamini-Yekutieli" if tested else "not tested",
-        p=None,
-        q=lowest,
-        caveats=tuple(dict.fromkeys(c for risk in risks for c in risk.caveats if "fewer than 5" not in c)),
-        facts={"standing": [risk.text for risk in standing], "levels": len(risks), "crashes": expected_crashes},
-    )
-
-
 def silent_failure_finding(sweep: Sweep, outcomes: Mapping[str, Outcome]) -> Finding | None:
     """Runs that finished although a metric was NaN or infinite."""
     done = [run for run in sweep.runs if outcomes[run.id].label == "completed"]
@@ -344,3 +201,14 @@ def unknown_finding(sweep: Sweep, outcomes: Mapping[str, Outcome]) -> Finding | 
         runs=tuple(run.id for run in unknown),
         facts={"unknown": len(unknown)},
     )
+
+
+def advice(finding: Finding) -> str | None:
+    """The key of the recommendation that the finding carries; ``reports.words`` has its words."""
+    if finding.kind == "early_stopping" and finding.facts["stopped"]:
+        return "read_stops_as_stops"
+    if finding.kind == "warmup_judged" and finding.facts["stopped"]:
+        return "later_first_band"
+    if finding.kind == "causes" and finding.facts["known"] < finding.n:
+        return "keep_logs"
+    return "stop_on_nan" if finding.kind == "silent_failure" else None

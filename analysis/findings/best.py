@@ -1,0 +1,93 @@
+"""The best result, and whether architectures can be told apart."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+from ..ranking.equal_progress import EqualProgress
+from ..results.tables import BestResult
+from ..types import Estimate, Finding, Sweep
+from .common import runs_in_words
+
+NO_REPEATS = "no repeats of one configuration in this sweep: its seed noise is not known"
+EARLY = 3
+"""Logged values up to which a comparison is called early."""
+
+
+def best_finding(sweep: Sweep, best: Sequence[BestResult]) -> Finding | None:
+    """The best result, with what is not known about it."""
+    if not best:
+        return None
+    top = best[0]
+    caveats = ["the best of many runs is partly luck: expect less when it is repeated"]
+    if not _has_repeats(sweep):
+        caveats.append(NO_REPEATS)
+    if top.outcome.label != "completed":
+        caveats.append("it did not run to its end")
+    return Finding(
+        id="",
+        kind="best",
+        subject=top.run.id,
+        supported=True,
+        estimate=Estimate(value=top.value, unit=sweep.metric.name),
+        n=sum(run.best is not None for run in sweep.runs),
+        method=f"best finite logged value of {sweep.metric.name} ({sweep.metric.goal})",
+        caveats=tuple(caveats),
+        runs=(top.run.id,),
+        facts={
+            "level": top.level,
+            "outcome": top.outcome.label,
+            "ties": sum(run.best == top.value for run in sweep.runs) - 1,
+            "progress": top.run.progress,
+            "unit": sweep.progress_unit,
+        },
+    )
+
+
+def _has_repeats(sweep: Sweep) -> bool:
+    configs = Counter(repr([run.config.get(name) for name in sweep.parameters]) for run in sweep.runs)
+    return any(count > 1 for count in configs.values())
+
+
+def comparison_finding(group_by: str, compared: EqualProgress | None, metric: str) -> Finding | None:
+    """Whether the architectures can be told apart at equal progress."""
+    if compared is None:
+        return None
+    value, size = compared.medians[compared.best_label]
+    caveats = []
+    if compared.left_out:
+        caveats.append(f"{runs_in_words(compared.left_out)} ended before that, left out")
+    if compared.iteration <= EARLY:
+        caveats.append("so early in training the order may still change")
+    return Finding(
+        id="",
+        kind="comparison",
+        subject=group_by,
+        supported=compared.p <= 0.05,
+        estimate=Estimate(value=value, unit=metric),
+        n=compared.n,
+        method="Kruskal-Wallis test at equal progress, p by permutation of the runs",
+        p=compared.p,
+        q=compared.p,
+        caveats=tuple(caveats),
+        runs=compared.runs,
+        facts={
+            "best": compared.best_label,
+            "best_n": size,
+            "iteration": compared.iteration,
+            "medians": {name: list(pair) for name, pair in compared.medians.items()},
+        },
+    )
+
+
+def advice(finding: Finding) -> str | None:
+    """The key of the recommendation that the finding carries; ``reports.words`` has its words."""
+    if finding.kind == "best":
+        return "repeat_best" if NO_REPEATS in finding.caveats else None
+    if finding.kind == "comparison":
+        if not finding.supported:
+            return "keep_architectures"
+        # A lead of a few values is no reason to give up the others.
+        return "prefer_level" if finding.facts["iteration"] > EARLY else None
+    return None

@@ -1,0 +1,1 @@
+"""The results that the pages are made of: frozen types, one module a section of the page."""

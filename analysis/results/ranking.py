@@ -1,0 +1,14 @@
+"""The result of the section 'ranking'."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ranking:
+    """See the fields."""
+
+    n: int
+    """Runs that it rests on."""
+    caveats: tuple[str, ...] = ()

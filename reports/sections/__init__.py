@@ -1,0 +1,1 @@
+"""Results to what the templates lay out, one module a section. No statistics, no markup."""
