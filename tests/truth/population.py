@@ -14,7 +14,6 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import brentq
-from scipy.stats import rankdata
 
 from aftersweep.analysis.types import Floats
 
@@ -83,20 +82,6 @@ class Population:
             return float("inf")
         return one / (1 - one) / (other / (1 - other))
 
-    def trend(self, name: str) -> Floats:
-        """The parameter's rank, centred, with standard deviation 1."""
-        return _standard(rankdata(self.places[name]))
-
-    def window(self, name: str) -> Floats:
-        """The square of the centred rank, free of the trend, with standard deviation 1."""
-        centred = self.trend(name)
-        curve = centred**2
-        return _standard(curve - centred * float(curve @ centred) / float(centred @ centred))
-
-
-def _standard(x: Floats) -> Floats:
-    return np.asarray((x - x.mean()) / x.std(), dtype=float)
-
 
 @lru_cache(maxsize=8)
 def population(name: str, runs: int) -> Population:
@@ -124,9 +109,3 @@ def pooled(truths: Collection[Truth]) -> Population:
         by_setting=crashed & ~bug,
         final=np.asarray(of(lambda t: t.final, float)),
     )
-
-
-def inside(people: Population, truth: Truth, name: str, ids: Collection[str]) -> Mask:
-    """The population's runs at the level, or within the part of a range, that ``ids`` of a sweep lie in."""
-    places = truth.places[name][[truth.index[i] for i in ids]]
-    return np.asarray((people.places[name] >= places.min()) & (people.places[name] <= places.max()))
