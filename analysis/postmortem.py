@@ -20,7 +20,7 @@ from .findings.ends import (
 from .findings.importance import importance_findings
 from .findings.outlook import outlook_findings
 from .findings.ranking import ranking_findings
-from .findings.risk import risk_findings, risk_summary
+from .findings.risk import circumstance_findings, claim_findings, parameter_findings, risk_summary
 from .findings.space import space_findings
 from .findings.survival import survival_findings
 from .importance import importance
@@ -33,7 +33,8 @@ from .ranking.equal_progress import equal_progress
 from .ranking.rank import rank
 from .recommend import recommendations
 from .results.postmortem import PostMortem
-from .risk.factors import crash_weight, held_claims, risk_factors
+from .risk.circumstances import circumstances, suspect
+from .risk.factors import held_claims, parameter_risks
 from .space import space
 from .survival import survival
 from .sweepfile.hyperband import Hyperband, read_hyperband, why_no_rule
@@ -83,7 +84,8 @@ def post_mortem(sweep: Sweep, *, group_by: str | None = None, now: float | None 
     best = best_results(sweep, outcomes, group)
     # A rule that is not known may have stopped runs too; the test by progress holds with and without one.
     stopping = sweep.config is None or bool(sweep.config.early_terminate)
-    risks = risk_factors(sweep, outcomes, early_stopping=stopping)
+    around = circumstances(sweep, outcomes, early_stopping=stopping)
+    risks = parameter_risks(sweep, outcomes, early_stopping=stopping, apart=suspect(around))
     claims = held_claims(sweep, outcomes, early_stopping=stopping)
     compared = equal_progress(sweep, levels_of(sweep, group)) if group else None
     survived = survival(sweep, outcomes, bands)
@@ -95,7 +97,7 @@ def post_mortem(sweep: Sweep, *, group_by: str | None = None, now: float | None 
         cause_finding(sweep, outcomes),
         best_finding(sweep, best),
         comparison_finding(group, compared, sweep.metric.name) if group else None,
-        risk_summary(risks, sum(crash_weight(outcome) for outcome in outcomes.values())),
+        risk_summary(risks),
         silent_failure_finding(sweep, outcomes),
         warmup_finding(judged, outcomes, bands),
         unknown_finding(sweep, outcomes),
@@ -104,8 +106,9 @@ def post_mortem(sweep: Sweep, *, group_by: str | None = None, now: float | None 
         crash_rate_finding(sweep, outcomes, rate),
         *early_stop_findings(judged, outcomes, bands, rule.described if rule else None, _other_reading(sweep, now)),
         *(finding for finding in optional if finding is not None),
-        *risk_findings(risks),
-        *risk_findings(claims),
+        *circumstance_findings(around),
+        *parameter_findings(risks),
+        *claim_findings(claims),
         *survival_findings(sweep, survived),
         *ranking_findings(sweep, ranked),
         *importance_findings(sweep, weighed),
@@ -128,7 +131,8 @@ def post_mortem(sweep: Sweep, *, group_by: str | None = None, now: float | None 
         levels={name: level_rows(sweep, outcomes, name) for name in sweep.parameters},
         progress=progress_rows(sweep, outcomes, bands),
         causes=cause_rows(sweep, outcomes),
-        risks=risks,
+        parameter_risks=risks,
+        circumstances=around,
         claims=claims,
         survival=survived,
         ranking=ranked,

@@ -11,7 +11,7 @@ import yaml
 
 from ..analysis.choices import VALIDATION, goal_of
 from ..analysis.results.postmortem import PostMortem
-from ..analysis.results.risk import RiskFactor
+from ..analysis.results.risk import ParameterRisk, RiskFactor
 from ..analysis.results.tables import BestResult, LevelRow
 from ..analysis.types import Estimate, Finding, Outcome, Run
 from ..analysis.values import is_number, show
@@ -133,7 +133,7 @@ def page(result: PostMortem, version: str, made_at: float) -> dict[str, Any]:
         "headline": [item for kind in KEY_KINDS for item in by_kind.get(kind, [])],
         "key_findings": _key_findings(by_kind),
         "claims": [item for item in by_kind.get("risk_factor", []) if item.finding.facts["family"] == "claim"],
-        "tested": [item for item in by_kind.get("risk_factor", []) if item.finding.facts["family"] == "level"],
+        "tested": [item for item in by_kind.get("risk_factor", []) if item.finding.facts["family"] == "parameter"],
         "recommendations": [a for a in advice if a.finding.facts["advice"] not in SEARCH],
         "future": [a for a in advice if a.finding.facts["advice"] in SEARCH],
         "state_bar": stack(result.status.states, {}),
@@ -144,7 +144,8 @@ def page(result: PostMortem, version: str, made_at: float) -> dict[str, Any]:
         "groups": [_level(row, result) for row in result.groups],
         "levels": {name: [_level(row, result) for row in rows] for name, rows in result.levels.items()},
         "progress": _progress(result),
-        "risks": [_risk(item) for item in result.risks],
+        "judged": [_judged(item) for item in result.parameter_risks],
+        "circumstances": [*by_kind.get("drift", []), *by_kind.get("broken_host", [])],
         "configs": configs,
         "curves": learning_curves(result),
         "runs": [_run(run, result.outcomes[run.id]) for run in runs],
@@ -279,6 +280,17 @@ def _progress(result: PostMortem) -> list[dict[str, Any]]:
     return rows
 
 
+def _judged(risk: ParameterRisk) -> dict[str, Any]:
+    return {
+        "risk": risk,
+        "name": risk.parameter,
+        "p": fmt.p_value(risk.p),
+        "q": fmt.p_value(risk.q),
+        "rows": [_risk(item) for item in risk.contrasts],
+        "seen": "" if risk.detectable is None else f"{fmt.number(risk.detectable.ratio, 2)} ×",
+    }
+
+
 def _risk(risk: RiskFactor) -> dict[str, Any]:
     return {
         "risk": risk,
@@ -287,7 +299,7 @@ def _risk(risk: RiskFactor) -> dict[str, Any]:
         "effect": fmt.ratio_interval(risk.effect),
         "bar": whisker(risk.effect, low=RATIO_LOW, high=RATIO_HIGH, log=True),
         "p": fmt.p_value(risk.p),
-        "q": fmt.p_value(risk.q),
+        "label": risk.text.removeprefix(f"{risk.parameter} = "),
         "recorded": f"{risk.recorded_in} of {risk.recorded_n_in}",
         "recorded_p": fmt.p_value(risk.recorded_p),
     }

@@ -65,12 +65,13 @@ def make_sweep(
     goal: str = "maximize",
     early_terminate: Mapping[str, Any] | None = None,
     parameters: Mapping[str, Sequence[Any]] | None = None,
+    method: str = "random",
     **fields: Any,
 ) -> Sweep:
     """A sweep of ``runs``; ``parameters`` are levels by name, by default those that the runs' configs show."""
     levels = {name: tuple(values) for name, values in (_seen(runs) if parameters is None else parameters).items()}
     raw: dict[str, Any] = {
-        "method": "random",
+        "method": method,
         "metric": {"name": metric, "goal": goal},
         "parameters": {name: {"values": list(values)} for name, values in levels.items()},
     }

@@ -10,7 +10,7 @@ from ..types import CrashRate, Finding, Outcome, Run, Sweep
 from .importance import Importance
 from .outlook import Outlook
 from .ranking import Ranking
-from .risk import RiskFactor
+from .risk import ParameterRisk, RiskFactor
 from .space import Space
 from .survival import Survival
 from .tables import BestResult, CauseRow, LevelRow, ProgressRow, StatusTable
@@ -36,7 +36,10 @@ class PostMortem:
     levels: Mapping[str, tuple[LevelRow, ...]]
     progress: tuple[ProgressRow, ...]
     causes: tuple[CauseRow, ...]
-    risks: tuple[RiskFactor, ...]
+    parameter_risks: tuple[ParameterRisk, ...]
+    """The swept parameters, the smallest adjusted p first."""
+    circumstances: tuple[ParameterRisk, ...]
+    """Start time, host and agent."""
     claims: tuple[RiskFactor, ...]
     survival: Survival | None
     ranking: Ranking | None
