@@ -1,0 +1,1 @@
+"""How long runs lived and what ended them: ends as chances, incidence, hazard."""
