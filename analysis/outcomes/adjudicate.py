@@ -1,8 +1,8 @@
 """What ended each run: state, evidence and the sweep's own rule, weighed in one documented order.
 
 The first row that fits decides. Rows 1 to 5 are **settled**: the rule cannot explain them, and they feed its crash
-hazard. The other ends may be the rule's; where it was true at the end, row 6 weighs it against rows 7 to 13 with
-the probability of ``replay``.
+hazard. The other ends may be the rule's: row 6 weighs it against rows 7 to 15 with the probability of ``replay``,
+which leaves a chance also where the rule was just false at the end (``view``; the grade is then inferred).
 
 | | what is known | outcome (cause) | grade |
 |-|-|-|-|
@@ -11,7 +11,7 @@ the probability of ``replay``.
 | 3 | a decisive line, flag or exit code (``evidence``) | crashed (its cause), or stopped_by_user | observed |
 | 4 | state preempted, or preempting and gone | crashed (preempted) | observed |
 | 5 | finished or exit code 0, and the budget reached | completed | observed |
-| 6 | the rule was true at the end, P >= 1/2 | early_stopped | replayed; observed with a stop flag |
+| 6 | the rule may have ended it, P >= 1/2 | early_stopped | replayed; observed with a stop flag; else inferred |
 | 7 | interrupted: exit code 255 or 130, KeyboardInterrupt, SIGTERM | stopped_by_user | observed |
 | 8 | finished or exit code 0, short of the budget | completed (it stopped itself) | observed |
 | 9 | a stop was requested | stopped_by_user | observed |
@@ -199,10 +199,12 @@ def _weigh(run: Run, evidence: Sequence[Evidence], plain: _Plain, replayed: Repl
     chance = 0.0 if replayed is None or plain.settled or plain.label == "never_started" else replayed.probability
     by_rule = chance >= 0.5
     label: OutcomeLabel = "early_stopped" if by_rule else plain.label
-    grade: Grade = ("observed" if run.stop_requested else "replayed") if by_rule else plain.grade
+    grade = plain.grade
+    if replayed is not None and by_rule:
+        grade = "observed" if run.stop_requested else "replayed" if replayed.true_at_end else "inferred"
     kept = [_state(run, plain), *evidence]
     if replayed is not None:
-        supports: OutcomeLabel = "early_stopped" if replayed.true_at_end else plain.label
+        supports: OutcomeLabel = "early_stopped" if replayed.true_at_end or by_rule else plain.label
         kept.append(Evidence(kind="replay", text=replayed.text, supports=supports))
     return Outcome(
         label=label,
@@ -243,6 +245,8 @@ def _contradictions(
     if replayed is not None and replayed.true_at_end and label != "early_stopped":
         acted = "did not stop it" if settled or replayed.ran_on else "may have stopped it"
         told.append(f"{replayed.text} The rule {acted}.")
+    if replayed is not None and not replayed.true_at_end and label == "early_stopped":
+        told.append("Our replay says that the rule was false: only when it ended speaks for a stop.")
     if label == "early_stopped" and run.exit_code == 255:
         told.append("Ctrl-C by a person would look the same.")
     if label == "early_stopped" and run.stop_requested is False:

@@ -57,6 +57,20 @@ class Board:
 
 
 @dataclass(frozen=True)
+class Pass:
+    """A run that came to a band and was let through: the rule was false for it on arrival."""
+
+    lasted: float
+    """From its arrival to the next band, to its end, or until the rule turned true for it."""
+    ended: bool
+    """The run ended then, the rule still false."""
+    seen: int
+    """Runs that had come to the band before it."""
+    better: float
+    """Share of all the other runs that ever came to the band which were better there, 0 to 1."""
+
+
+@dataclass(frozen=True)
 class Spell:
     """The rule over one run's life. Durations are on the run's clock."""
 
@@ -70,6 +84,7 @@ class Spell:
     threshold: float | None
     judged: float | None
     """What was held against the threshold at the end, as a cost, like ``threshold``."""
+    passes: tuple[Pass, ...] = ()
 
 
 def track(run: Run, sign: int) -> Track:
@@ -140,6 +155,9 @@ def spell(run: Track, rule: Hyperband, by_band: Mapping[int, Board]) -> Spell:
     parts = [
         _judge(run, rule, by_band[band], best, band, following) for band, following in zip(reached, ends, strict=True)
     ]
+    passes = [
+        _pass(run, by_band[band], following, *part) for band, following, part in zip(reached, ends, parts, strict=True)
+    ]
     moments, judged, limits = (np.concatenate(column) for column in zip(*parts, strict=True))
     true = judged > limits
     lengths = np.diff(np.append(moments, run.end))
@@ -154,6 +172,27 @@ def spell(run: Track, rule: Hyperband, by_band: Mapping[int, Board]) -> Spell:
         band=reached[-1],
         threshold=float(limits[-1]),
         judged=float(judged[-1]),
+        passes=tuple(found for found in passes if found is not None),
+    )
+
+
+def _pass(
+    run: Track, board: Board, following: int | None, moments: Floats, judged: Floats, limits: Floats
+) -> Pass | None:
+    """The run at one band; None where the rule was true for it on arrival or times are missing."""
+    true = judged > limits
+    if run.times == "missing" or true[0]:
+        return None
+    arrived = float(moments[0])
+    until = run.end if following is None else float(run.clock[following - 1])
+    if true.any():
+        until = float(moments[int(np.argmax(true))])
+    others = board.costs.size - 1
+    return Pass(
+        lasted=until - arrived,
+        ended=following is None and not true.any(),
+        seen=int(np.searchsorted(board.times, arrived, side="right")) - 1,
+        better=float(np.searchsorted(board.costs, judged[0], side="left")) / others if others else 0.0,
     )
 
 

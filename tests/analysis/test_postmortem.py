@@ -37,7 +37,9 @@ def test_most_of_the_41_crashed_states_were_early_stops(sample: PostMortem) -> N
     assert len(crashed) == 41
     stopped = [run_id for run_id in crashed if sample.outcomes[run_id].label == "early_stopped"]
     assert len(stopped) > 41 / 2
-    assert {sample.outcomes[run_id].grade for run_id in stopped} == {"replayed"}
+    grades = [sample.outcomes[run_id].grade for run_id in stopped]
+    assert grades.count("replayed") > 41 / 2
+    assert set(grades) <= {"replayed", "inferred"}  # the latter: only when they ended speaks for a stop
     said = sentence(one(sample, "early_stopping"))
     assert said.startswith("Most of the 42 runs recorded as crashed (41) or failed (1) did not crash")
 

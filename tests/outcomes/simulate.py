@@ -1,20 +1,45 @@
-"""Sweeps with known ends: workers, a controller that looks every few minutes, and crashes at a constant hazard."""
+"""Sweeps with known ends: workers, a controller that looks every few minutes, and crashes at a constant hazard.
+
+The controller may see other values than the histories that are read later hold (``View``).
+"""
 
 from __future__ import annotations
 
 import heapq
 import math
+from bisect import bisect_right
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from aftersweep.analysis.sweepfile.hyperband import judged_cost, read_hyperband, thresholds
+from aftersweep.analysis.sweepfile.hyperband import Hyperband, judged_cost, read_hyperband, thresholds
 from aftersweep.analysis.types import OutcomeLabel, Run, Sweep
 
 from ..factories import HYPERBAND, make_run, make_sweep
+from .logs import DECISIVE, LIFE
 
 STATES = {"completed": "finished", "crashed": "crashed", "early_stopped": "crashed", "stopped_by_user": "killed"}
+
+
+@dataclass(frozen=True)
+class View:
+    """How the controller's view of the values differs from the histories."""
+
+    late_s: float = 0.0
+    """Mean seconds (exponential) until a value is there for the controller."""
+    stale: float = 0.0
+    """Share of looks that see everything as it was up to ``stale_s`` ago."""
+    stale_s: float = 3600.0
+    dropped: float = 0.0
+    """Share of the values that the controller counts and the histories lack."""
+    deleted: float = 0.0
+    """Share of the runs that the controller counts and the sweep has lost since."""
+    hidden: float = 0.0
+    """Share of the other runs that the controller does not count at one look."""
+
+
+EXACT = View()
 
 
 @dataclass(frozen=True)
@@ -31,6 +56,10 @@ class _Trial:
     rate: float
     values: list[float] = field(default_factory=list)
     times: list[float] = field(default_factory=list)
+    arrived: list[float] = field(default_factory=list)
+    """When the controller got each value."""
+    kept: list[bool] = field(default_factory=list)
+    """Which values the histories hold."""
     end: float = math.nan
     how: OutcomeLabel = "running"
 
@@ -43,6 +72,9 @@ class _World:
     epochs: int
     hazard: float
     epoch_s: tuple[float, float]
+    view: View
+    other: np.random.Generator
+    """Chance of the view alone: the sweep of an exact view stays the same."""
     trials: list[_Trial] = field(default_factory=list)
     events: list[tuple[float, str, int]] = field(default_factory=list)
 
@@ -59,10 +91,27 @@ class _World:
         level = trial.final * (1 - math.exp(-trial.rate * (len(trial.values) + 1)))
         trial.values.append(level + self.random.normal(0, 0.02))
         trial.times.append(now)
+        before = trial.arrived[-1] if trial.arrived else 0.0
+        trial.arrived.append(max(before, now + self.other.exponential(self.view.late_s or 1e-9)))
+        trial.kept.append(bool(self.other.uniform() >= self.view.dropped))
         if len(trial.values) >= self.epochs:
             return "completed"
         heapq.heappush(self.events, (now + trial.epoch_s * self.random.uniform(0.9, 1.1), "log", number))
         return None
+
+    def stops(self, now: float, rule: Hyperband) -> list[int]:
+        """The trials for which the rule is true in the controller's view."""
+        if self.other.uniform() < self.view.stale:
+            now -= self.other.uniform(0, self.view.stale_s)
+        seen = [trial.values[: bisect_right(trial.arrived, now)] for trial in self.trials]
+        counted = [history if self.other.uniform() >= self.view.hidden else [] for history in seen]
+        limits = thresholds(counted, rule, 1)
+        found = []
+        for index, history in enumerate(seen):
+            band = rule.band_at(len(history))
+            if band and judged_cost(history, band, rule, 1) > limits[band]:
+                found.append(index)
+        return found
 
 
 def simulate(
@@ -76,23 +125,25 @@ def simulate(
     epoch_s: tuple[float, float] = (60.0, 600.0),
     strict: bool = True,
     acting: bool = True,
+    view: View = EXACT,
+    logged: float | None = None,
 ) -> Simulated:
-    """One sweep. hazard: crashes an epoch; acting: whether the controller stops anything at all."""
+    """One sweep. hazard: crashes an epoch; acting: whether the controller stops anything at all.
+
+    logged: the share of the crashes that leave a decisive line; None for a source without logs.
+    """
     early = {**HYPERBAND, "strict": strict}
     rule = read_hyperband(early)
     assert rule is not None
-    world = _World(np.random.default_rng(seed), epochs, hazard, epoch_s)
+    world = _World(np.random.default_rng(seed), epochs, hazard, epoch_s, view, np.random.default_rng([seed, 1]))
     for worker in range(min(workers, runs)):
         world.begin(5.0 * worker)
     heapq.heappush(world.events, (look_s * world.random.uniform(), "look", -1))
     while any(trial.how == "running" for trial in world.trials):
         now, kind, number = heapq.heappop(world.events)
         if kind == "look":
-            limits = thresholds([trial.values for trial in world.trials], rule, 1)
-            for index, trial in enumerate(world.trials):
-                band = rule.band_at(len(trial.values))
-                if acting and band and judged_cost(trial.values, band, rule, 1) > limits[band]:
-                    heapq.heappush(world.events, (now + world.random.uniform(1, 30), "early_stopped", index))
+            for index in world.stops(now, rule) if acting else ():
+                heapq.heappush(world.events, (now + world.random.uniform(1, 30), "early_stopped", index))
             heapq.heappush(world.events, (now + look_s * world.random.uniform(0.8, 1.2), "look", -1))
             continue
         trial = world.trials[number]
@@ -103,8 +154,10 @@ def simulate(
             trial.how, trial.end = "completed" if ended == "completed" else _label(ended), now + 1.0
             if len(world.trials) < runs:
                 world.begin(now + 5.0)
-    made = [_run(number, trial) for number, trial in enumerate(world.trials)]
-    truth = {run.id: trial.how for run, trial in zip(made, world.trials, strict=True)}
+    lost = world.other.uniform(size=len(world.trials)) < view.deleted
+    trials = [trial for trial, gone in zip(world.trials, lost, strict=True) if not gone]
+    made = [_run(number, trial, _log(trial, logged, world.other)) for number, trial in enumerate(trials)]
+    truth = {run.id: trial.how for run, trial in zip(made, trials, strict=True)}
     return Simulated(make_sweep(made, early_terminate=early, budget=float(epochs)), truth)
 
 
@@ -112,17 +165,28 @@ def _label(kind: str) -> OutcomeLabel:
     return "crashed" if kind == "crashed" else "early_stopped"
 
 
-def _run(number: int, trial: _Trial) -> Run:
+def _log(trial: _Trial, logged: float | None, random: np.random.Generator) -> tuple[str, ...]:
+    if logged is None:
+        return ()
+    lines = [log for _, log in DECISIVE.values()]
+    if trial.how == "crashed" and random.uniform() < logged:
+        return lines[int(random.integers(len(lines)))]
+    return LIFE
+
+
+def _run(number: int, trial: _Trial, log_tail: tuple[str, ...]) -> Run:
     return make_run(
         f"r{number}",
-        trial.values,
+        [value for value, kept in zip(trial.values, trial.kept, strict=True) if kept],
+        log_tail=log_tail,
+        progress=float(len(trial.values)),
         state=STATES[trial.how],
         exit_code=0 if trial.how == "completed" else None,
         host="node-1",
         created_at=trial.start,
         ended_at=trial.end,
         runtime_s=trial.end - trial.start,
-        metric_time=np.array(trial.times),
+        metric_time=np.array([time for time, kept in zip(trial.times, trial.kept, strict=True) if kept]),
     )
 
 
