@@ -95,8 +95,10 @@ def _thirds(sweep: Sweep, parameter: str, value_of: Mapping[str, Any], numbers: 
 
 
 def group_parameter(sweep: Sweep, asked: str | None) -> str | None:
-    """The parameter that architectures are told apart by: --group-by, or the one swept parameter named as a model.
+    """The parameter that architectures are told apart by: --group-by, else the one swept parameter named as a model,
+    else the categorical whose levels' best values differ most (the smallest chi-squared p of Kruskal and Wallis).
 
+    The last is chosen by the data: a test of it is not fair unless its p is taken times ``chosen_among``.
     Raises UsageError where the asked one was not swept.
     """
     if asked is not None:
@@ -104,13 +106,41 @@ def group_parameter(sweep: Sweep, asked: str | None) -> str | None:
             offer = nearest(asked, sweep.parameters, "swept parameter")
             raise UsageError(f"--group-by {asked}: the sweep varies no such parameter. {offer}")
         return asked
-    named = [p for p in sweep.parameters if p.rsplit(".", 1)[-1].casefold() in MODEL_NAMES]
+    named = _named_as_model(sweep)
     if named:
         return named[0]
-    # A text that nearly every run has for itself (a name, a path) puts no runs side by side.
+    return min(_categoricals(sweep), key=lambda name: _difference(sweep, name), default=None)
+
+
+def chosen_among(sweep: Sweep, parameter: str) -> int:
+    """Parameters among which the data would choose this one as ``group_parameter``; 1 where the data did not.
+
+    One that was asked for and that the data would have chosen counts as chosen: nobody can tell why it was asked for.
+    """
+    if _named_as_model(sweep):
+        return 1
+    found = _categoricals(sweep)
+    return max(1, len(found)) if parameter == group_parameter(sweep, None) else 1
+
+
+def _named_as_model(sweep: Sweep) -> list[str]:
+    return [p for p in sweep.parameters if p.rsplit(".", 1)[-1].casefold() in MODEL_NAMES]
+
+
+def _categoricals(sweep: Sweep) -> list[str]:
+    """The parameters that have a text among their levels."""
     texts = [p for p, levels in sweep.parameters.items() if any(_is_word(v) for v in levels)]
-    few = [p for p in texts if 2 * len(levels_of(sweep, p)) <= max(len(sweep.runs), 4)]
-    return few[0] if few else None
+    # A text that nearly every run has for itself (a name, a path) puts no runs side by side.
+    return [p for p in texts if 2 * len(levels_of(sweep, p)) <= max(len(sweep.runs), 4)]
+
+
+def _difference(sweep: Sweep, parameter: str) -> float:
+    """p of Kruskal and Wallis over the levels' best values; 1 where there is nothing to compare."""
+    groups = [[run.best for run in item.runs if run.best is not None] for item in levels_of(sweep, parameter)]
+    groups = [values for values in groups if values]
+    if len(groups) < 2 or len({value for values in groups for value in values}) < 2:
+        return 1.0
+    return float(stats.kruskal(*groups).pvalue)
 
 
 def _is_word(value: Any) -> bool:

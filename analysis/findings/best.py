@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 
 from ..ranking.equal_progress import EqualProgress
+from ..ranking.rank import CHOSEN
+from ..ranking.repeats import same_settings
 from ..results.tables import BestResult
 from ..types import Estimate, Finding, Sweep
 from .common import runs_in_words
@@ -21,7 +22,7 @@ def best_finding(sweep: Sweep, best: Sequence[BestResult]) -> Finding | None:
         return None
     top = best[0]
     caveats = ["the best of many runs is partly luck: expect less when it is repeated"]
-    if not _has_repeats(sweep):
+    if all(len(group) == 1 for group in same_settings(sweep, sweep.runs)):
         caveats.append(NO_REPEATS)
     if top.outcome.label != "completed":
         caveats.append("it did not run to its end")
@@ -45,11 +46,6 @@ def best_finding(sweep: Sweep, best: Sequence[BestResult]) -> Finding | None:
     )
 
 
-def _has_repeats(sweep: Sweep) -> bool:
-    configs = Counter(repr([run.config.get(name) for name in sweep.parameters]) for run in sweep.runs)
-    return any(count > 1 for count in configs.values())
-
-
 def comparison_finding(group_by: str, compared: EqualProgress | None, metric: str) -> Finding | None:
     """Whether the architectures can be told apart at equal progress."""
     if compared is None:
@@ -60,16 +56,21 @@ def comparison_finding(group_by: str, compared: EqualProgress | None, metric: st
         caveats.append(f"{runs_in_words(compared.left_out)} ended before that, left out")
     if compared.iteration <= EARLY:
         caveats.append("so early in training the order may still change")
+    q = min(1.0, compared.chosen_among * compared.p)
+    method = "Kruskal-Wallis test at equal progress, p by permutation of the runs"
+    if compared.chosen_among > 1:
+        caveats.append(CHOSEN.format(n=compared.chosen_among))
+        method += f"; q: p times the {compared.chosen_among} parameters that it was chosen among (Bonferroni)"
     return Finding(
         id="",
         kind="comparison",
         subject=group_by,
-        supported=compared.p <= 0.05,
+        supported=q <= 0.05,
         estimate=Estimate(value=value, unit=metric),
         n=compared.n,
-        method="Kruskal-Wallis test at equal progress, p by permutation of the runs",
+        method=method,
         p=compared.p,
-        q=compared.p,
+        q=q,
         caveats=tuple(caveats),
         runs=compared.runs,
         facts={

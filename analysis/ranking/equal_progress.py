@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
-from ..levels import Level
-from ..types import Floats, Sweep
+from ..levels import Level, chosen_among
+from ..types import Floats, Run, Sweep
 
 SHARE_COMPARED = 0.8
 """Architectures are compared at the last value that this share of the runs with any value still reached."""
@@ -32,6 +32,21 @@ class EqualProgress:
     n: int
     left_out: int
     runs: tuple[str, ...]
+    chosen_among: int = 1
+    """Parameters of which the data chose this one: its p has to be taken times as many."""
+
+
+def common_iteration(levels: Sequence[Level]) -> int | None:
+    """The logged values that SHARE_COMPARED of the runs with any reached; None under 4 runs with a history."""
+    counts = [run.iterations for item in levels for run in item.runs if run.iterations > 0]
+    if len(counts) < 4:
+        return None
+    return max(1, int(np.quantile(counts, 1 - SHARE_COMPARED, method="lower")))
+
+
+def best_by(run: Run, iteration: int, sign: int) -> float:
+    """``sign`` times the run's best of its first ``iteration`` finite values; it must have as many."""
+    return float(np.max(sign * run.finite_metric[:iteration]))
 
 
 def equal_progress(sweep: Sweep, levels: Sequence[Level]) -> EqualProgress | None:
@@ -40,37 +55,31 @@ def equal_progress(sweep: Sweep, levels: Sequence[Level]) -> EqualProgress | Non
     Kruskal and Wallis' H (1952) with its p by permutation of the runs (9,999 draws, add-one). Runs that ended
     before are left out and counted: if they ended because they were poor, their level looks better than it is.
     """
-    counts = [run.iterations for item in levels for run in item.runs if run.iterations > 0]
-    if len(counts) < 4:
+    iteration = common_iteration(levels)
+    if iteration is None:
         return None
-    iteration = max(1, int(np.quantile(counts, 1 - SHARE_COMPARED, method="lower")))
     sign = sweep.metric.sign
-    values: list[float] = []
-    label_of: list[int] = []
-    ids: list[str] = []
     names = [item.label for item in levels]
-    left_out = 0
-    for i, item in enumerate(levels):
-        for run in item.runs:
-            if run.iterations >= iteration:
-                values.append(float(np.max(sign * run.finite_metric[:iteration])))
-                label_of.append(i)
-                ids.append(run.id)
-            else:
-                left_out += 1
-    x, groups = np.array(values), np.array(label_of)
-    present = [i for i in range(len(names)) if (groups == i).any()]
+    reached = [[run for run in item.runs if run.iterations >= iteration] for item in levels]
+    x = np.array([best_by(run, iteration, sign) for runs in reached for run in runs])
+    groups = np.repeat(np.arange(len(levels)), [len(runs) for runs in reached])
+    present = [i for i in range(len(names)) if reached[i]]
     if len(present) < 2:
         return None
-    medians = {names[i]: (sign * _median(x[groups == i]), int((groups == i).sum())) for i in present}
-    best = max(medians, key=lambda name: sign * medians[name][0])
-    p = kruskal_permutation_p(x, groups)
+    medians = {names[i]: (sign * median(x[groups == i]), len(reached[i])) for i in present}
     return EqualProgress(
-        iteration=iteration, medians=medians, best_label=best, p=p, n=len(x), left_out=left_out, runs=tuple(ids)
+        iteration=iteration,
+        medians=medians,
+        best_label=max(medians, key=lambda name: sign * medians[name][0]),
+        p=kruskal_permutation_p(x, groups),
+        n=len(x),
+        left_out=sum(len(item.runs) for item in levels) - len(x),
+        runs=tuple(run.id for runs in reached for run in runs),
+        chosen_among=chosen_among(sweep, levels[0].parameter),
     )
 
 
-def _median(x: Floats) -> float:
+def median(x: Floats) -> float:
     """The median; halved before the middle two are added, so that it does not overflow."""
     ordered = np.sort(x)
     return float(ordered[(len(x) - 1) // 2] / 2 + ordered[len(x) // 2] / 2) if len(x) % 2 == 0 else float(np.median(x))

@@ -156,6 +156,7 @@ def test_every_kind_of_finding_and_advice_has_words(result: PostMortem) -> None:
         "keep_architectures",
         "keep_logs",
         "stop_on_nan",
+        "measure_held_out",
     }
 
 
