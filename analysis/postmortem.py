@@ -20,7 +20,7 @@ from .findings.ends import (
 from .findings.importance import importance_findings
 from .findings.outlook import outlook_findings
 from .findings.ranking import ranking_findings
-from .findings.risk import circumstance_findings, claim_findings, parameter_findings, risk_summary
+from .findings.risk import circumstance_findings, claim_findings, pair_findings, parameter_findings, risk_summary
 from .findings.space import space_findings
 from .findings.survival import survival_findings
 from .importance import importance
@@ -35,6 +35,7 @@ from .recommend import recommendations
 from .results.postmortem import PostMortem
 from .risk.circumstances import circumstances, suspect
 from .risk.factors import held_claims, parameter_risks
+from .risk.interactions import interactions
 from .space import space
 from .survival import survival
 from .sweepfile.hyperband import Hyperband, read_hyperband, why_no_rule
@@ -85,7 +86,9 @@ def post_mortem(sweep: Sweep, *, group_by: str | None = None, now: float | None 
     # A rule that is not known may have stopped runs too; the test by progress holds with and without one.
     stopping = sweep.config is None or bool(sweep.config.early_terminate)
     around = circumstances(sweep, outcomes, early_stopping=stopping)
-    risks = parameter_risks(sweep, outcomes, early_stopping=stopping, apart=suspect(around))
+    apart = suspect(around)
+    risks = parameter_risks(sweep, outcomes, early_stopping=stopping, apart=apart)
+    pairs = interactions(sweep, outcomes, apart=apart)
     claims = held_claims(sweep, outcomes, early_stopping=stopping)
     compared = equal_progress(sweep, levels_of(sweep, group)) if group else None
     survived = survival(sweep, outcomes, bands)
@@ -106,6 +109,7 @@ def post_mortem(sweep: Sweep, *, group_by: str | None = None, now: float | None 
         crash_rate_finding(sweep, outcomes, rate),
         *early_stop_findings(judged, outcomes, bands, rule.described if rule else None, _other_reading(sweep, now)),
         *(finding for finding in optional if finding is not None),
+        *pair_findings(pairs),
         *circumstance_findings(around),
         *parameter_findings(risks),
         *claim_findings(claims),
@@ -133,6 +137,7 @@ def post_mortem(sweep: Sweep, *, group_by: str | None = None, now: float | None 
         causes=cause_rows(sweep, outcomes),
         parameter_risks=risks,
         circumstances=around,
+        pairs=pairs,
         claims=claims,
         survival=survived,
         ranking=ranked,

@@ -14,7 +14,7 @@ from ..analysis.values import show
 from .narrate import sentence
 
 SCHEMA_VERSION = 1
-SECTIONS = ("survival", "ranking", "importance", "space", "outlook")
+SECTIONS = ("parameter_risks", "circumstances", "pairs", "survival", "ranking", "importance", "space", "outlook")
 
 
 def to_json(result: PostMortem, version: str) -> str:

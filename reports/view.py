@@ -146,6 +146,7 @@ def page(result: PostMortem, version: str, made_at: float) -> dict[str, Any]:
         "progress": _progress(result),
         "judged": [_judged(item) for item in result.parameter_risks],
         "circumstances": [*by_kind.get("drift", []), *by_kind.get("broken_host", [])],
+        "pairs": by_kind.get("interaction", []),
         "configs": configs,
         "curves": learning_curves(result),
         "runs": [_run(run, result.outcomes[run.id]) for run in runs],

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ..results.risk import ParameterRisk, RiskFactor
+from ..results.risk import Pairs, ParameterRisk, RiskFactor
 from ..risk.circumstances import START
+from ..risk.draws import ALPHA
 from ..risk.factors import stands
 from ..types import Estimate, Finding
 
@@ -53,6 +54,7 @@ def _judged(risk: ParameterRisk, kind: str, family: str, over: str) -> Finding:
             "power": None if detectable is None else detectable.power,
             "adjusted": None if risk.adjusted is None else _plain(risk.adjusted),
             "adjusted_for": list(risk.adjusted_for),
+            "adjusted_needs": risk.adjusted_needs,
         },
     )
 
@@ -76,6 +78,29 @@ def circumstance_findings(found: Sequence[ParameterRisk]) -> list[Finding]:
         _judged(item, "drift" if item.parameter == START else "broken_host", "circumstance", "time and machines")
         for item in found
         if item.p is not None
+    ]
+
+
+def pair_findings(pairs: Pairs) -> list[Finding]:
+    """The pairs that are called; where none is, one finding that says so."""
+    called = [pair for pair in pairs.shown if pair.q is not None and pair.q <= ALPHA]
+    first = pairs.shown[:1]
+    return [
+        Finding(
+            id="",
+            kind="interaction",
+            subject=pair.text,
+            supported=bool(called),
+            estimate=pair.effect,
+            n=pairs.runs,
+            method=pair.method,
+            p=pair.p,
+            q=pair.q,
+            caveats=pair.caveats,
+            runs=pair.runs,
+            facts={"family": "pair", "tested": pairs.tested, **_counts(pair), "more": (pair.z or 0.0) > 0},
+        )
+        for pair in called or first
     ]
 
 

@@ -10,7 +10,7 @@ from ..types import CrashRate, Finding, Outcome, Run, Sweep
 from .importance import Importance
 from .outlook import Outlook
 from .ranking import Ranking
-from .risk import ParameterRisk, RiskFactor
+from .risk import Pairs, ParameterRisk, RiskFactor
 from .space import Space
 from .survival import Survival
 from .tables import BestResult, CauseRow, LevelRow, ProgressRow, StatusTable
@@ -40,6 +40,8 @@ class PostMortem:
     """The swept parameters, the smallest adjusted p first."""
     circumstances: tuple[ParameterRisk, ...]
     """Start time, host and agent."""
+    pairs: Pairs
+    """Settings two by two, given the main effects: exploratory."""
     claims: tuple[RiskFactor, ...]
     survival: Survival | None
     ranking: Ranking | None

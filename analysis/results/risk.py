@@ -86,6 +86,8 @@ class ParameterRisk:
     adjusted_for: tuple[str, ...]
     detectable: Detectable | None
     """Of the best-placed contrast; None where nothing could have been seen."""
+    adjusted_needs: int | None
+    """Crashes that an adjusted model would need, where there are too few."""
     method: str
     n: int
     crashes: float
@@ -96,3 +98,14 @@ class ParameterRisk:
     def raises(self) -> bool:
         """True where ``leading`` crashes more often than the rest; False where less."""
         return self.leading is not None and (self.leading.z or 0.0) > 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pairs:
+    """Pairs of settings, given the main effects of both: exploratory."""
+
+    shown: tuple[RiskFactor, ...]
+    """Those with the smallest p, that first; ``effect`` is how much the two differ from their product."""
+    tested: int
+    """Pairs tried; 0 where there are too few runs or crashes."""
+    runs: int

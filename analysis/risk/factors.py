@@ -25,6 +25,7 @@ from .contrasts import FEWEST_RUNS, Contrast, claim_contrast, parameter_contrast
 from .detectable import critical_values, smallest_detectable
 from .draws import ALPHA, Board, Scores, board, largest, number_of_draws, p_of, scores, step_down
 from .effects import effect
+from .firth import TooFew, adjusted_ratio
 
 FEWEST_CRASHES = 3.0
 """Under this many crashes in the whole sweep no setting can be told apart: nothing is tested."""
@@ -46,7 +47,37 @@ def parameter_risks(
     """
     cases = make_cases(sweep, outcomes, early_stopping=early_stopping, causes=causes, apart=apart)
     families = {name: parameter_contrasts(sweep, cases.runs, name) for name in sweep.parameters}
-    return judge(sweep, outcomes, cases, families, causes)
+    return _adjusted(cases, families, judge(sweep, outcomes, cases, families, causes))
+
+
+def _adjusted(
+    cases: Cases, families: Mapping[str, Sequence[Contrast]], judged: Sequence[ParameterRisk]
+) -> tuple[ParameterRisk, ...]:
+    """The called parameters with their ratio given the others' settings, where there are crashes enough."""
+    done = []
+    for risk in judged:
+        if risk.called and risk.leading is not None:
+            column = next(c for c in families[risk.parameter] if c.text == risk.leading.text)
+            others = {
+                other.text: other.inside.astype(float)
+                for name, contrasts in families.items()
+                for other in contrasts
+                if name != risk.parameter and other.kind == "level" and other.testable
+            }
+            found = adjusted_ratio(
+                cases.until,
+                cases.crash,
+                column.inside.astype(float),
+                others,
+                cases.by_progress,
+                risk.leading.effect.level,
+            )
+            if isinstance(found, TooFew):
+                risk = replace(risk, adjusted_needs=found.needed)
+            elif found.adjusted_for:
+                risk = replace(risk, adjusted=found.ratio, adjusted_for=found.adjusted_for)
+        done.append(risk)
+    return tuple(done)
 
 
 def held_claims(sweep: Sweep, outcomes: Mapping[str, Outcome], *, early_stopping: bool) -> tuple[RiskFactor, ...]:
@@ -132,6 +163,7 @@ def judge(
                 called=is_called,
                 adjusted=None,
                 adjusted_for=(),
+                adjusted_needs=None,
                 detectable=detectable,
                 method=HAZARD if cases.by_progress else PER_RUN,
                 n=len(cases.runs),

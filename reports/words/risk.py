@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ...analysis.types import Finding
+from ...analysis.types import Estimate, Finding
 from ..format import chances, number, p_phrase, percent, plural, ratio_interval
 from .common import listed
 
@@ -47,8 +47,34 @@ def _risk_factor(f: Finding) -> str:
             f"({_effect(f)}). Here {_seen(f)}."
         )
     if f.facts["raises"]:
-        return f"{f.subject} carries risk: {f.facts['leading']}: {_counts(f)} ({_effect(f)})."
-    return f"{f.subject} makes a difference: {f.facts['leading']} crashes less often: {_counts(f)} ({_effect(f)})."
+        return f"{f.subject} carries risk: {f.facts['leading']}: {_counts(f)} ({_effect(f)}){_adjusted(f)}."
+    less = f"{f.facts['leading']} crashes less often"
+    return f"{f.subject} makes a difference: {less}: {_counts(f)} ({_effect(f)}){_adjusted(f)}."
+
+
+def _adjusted(f: Finding) -> str:
+    """What is left of it given the other settings, or how many crashes that would take."""
+    if f.facts["adjusted_needs"] is not None:
+        return f"; too few crashes to adjust for the other settings ({f.facts['adjusted_needs']} would do)"
+    if f.facts["adjusted"] is None:
+        return ""
+    ratio = Estimate(**f.facts["adjusted"])
+    given = plural(len(f.facts["adjusted_for"]), "other setting")
+    return f"; given {given} {ratio_interval(ratio)}"
+
+
+def _interaction(f: Finding) -> str:
+    pairs = plural(f.facts["tested"], "pair")
+    if not f.supported:
+        return (
+            f"No pair of settings crashes otherwise than its two settings by themselves would have it, as far as the "
+            f"data can show ({pairs} of settings tested, exploratory; smallest {p_phrase('q', f.q)})."
+        )
+    more = "more" if f.facts["more"] else "less"
+    return (
+        f"{f.subject} together crash {more} often than the two by themselves would have it: {_counts(f)} "
+        f"({_effect(f)}; exploratory, one of {pairs} tested)."
+    )
 
 
 def plural_crashes(crashes: float) -> str:
@@ -146,6 +172,7 @@ WORDS: dict[str, Callable[[Finding], str]] = {
     "risk_summary": _risk_summary,
     "drift": _drift,
     "broken_host": _host,
+    "interaction": _interaction,
 }
 
 SEARCH: frozenset[str] = frozenset({"restrict_level", "lower_range", "narrow_range", "keep_levels"})
