@@ -14,7 +14,7 @@ is the permutation test of a contingency table (Fisher's where there are two row
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -29,6 +29,9 @@ LEAST_DRAWS = 9_999
 PER_TEST = 20
 """Draws for each test of the family and unit of 1 / alpha, at least."""
 ALPHA = 0.05
+MANY = 6
+"""Crashes of one moment above which they are dealt by kinds of runs, where there are few kinds."""
+FEW_PATTERNS = 64
 _CHUNK = 4_000_000  # entries of one block of draws: memory stays flat
 _TIE = 1e-9
 
@@ -115,13 +118,11 @@ def scores(on: Board, columns: Floats, draws: int) -> Scores:
     expected, variance = _moments(on, x)
     usable = variance > _TIE
     spread = np.where(usable, np.sqrt(np.where(usable, variance, 1.0)), np.inf)
-    observed = on.weight @ x[on.crashed] if len(on.crashed) else np.zeros(x.shape[1])
-    null = (
-        np.concatenate([(dealt @ x - expected) / spread for dealt in _deal(on, draws, len(x))])
-        if len(on.crashed)
-        else (np.zeros((0, x.shape[1])))
-    )
-    return Scores(z=(observed - expected) / spread, null=null, variance=np.where(usable, variance, 0.0))
+    if not len(on.crashed):
+        return Scores(z=np.zeros(x.shape[1]), null=np.zeros((0, x.shape[1])), variance=np.zeros(x.shape[1]))
+    null = np.concatenate([(dealt - expected) / spread for dealt in _deal(on, x, draws)])
+    z = (on.weight @ x[on.crashed] - expected) / spread
+    return Scores(z=z, null=null, variance=np.where(usable, variance, 0.0))
 
 
 def _moments(on: Board, x: Floats) -> tuple[Floats, Floats]:
@@ -137,26 +138,42 @@ def _moments(on: Board, x: Floats) -> tuple[Floats, Floats]:
     return expected, variance
 
 
-def _deal(on: Board, draws: int, n: int) -> Iterator[sparse.csr_matrix]:
-    """The draws in blocks, each [rows, n]: the weight with which each case was dealt a crash."""
+def _deal(on: Board, x: Floats, draws: int) -> Iterator[Floats]:
+    """The sums of the columns over those dealt a crash, in blocks of draws, each [rows, m]."""
     rng = np.random.default_rng(SEED)
-    crashes = len(on.crashed)
+    patterns, pattern = np.unique(x, axis=0, return_inverse=True)
     starts = np.flatnonzero(np.diff(on.moment, prepend=-1))
-    ends = np.append(starts[1:], crashes)
-    rows = max(1, min(draws, _CHUNK // max(crashes, 1)))
+    ends = np.append(starts[1:], len(on.crashed))
+    rows = max(1, min(draws, _CHUNK // max(len(on.crashed), 1)))
     for done in range(0, draws, rows):
         count = min(rows, draws - done)
-        dealt = np.empty((count, crashes), dtype=np.int64)
+        total = np.zeros((count, x.shape[1]))
+        dealt: list[Ints] = []
+        weights: list[Floats] = []
         for g, (start, end) in enumerate(zip(starts, ends, strict=True)):
-            picked = _without_replacement(rng, int(on.last[g] - on.first[g]), end - start, count)
-            dealt[:, start:end] = on.members[on.first[g] + picked]
-        pointers = np.arange(0, count * crashes + 1, crashes)
-        weights = np.broadcast_to(on.weight, (count, crashes)).ravel()
-        yield sparse.csr_matrix((weights, dealt.ravel(), pointers), shape=(count, n))
+            members, weight = on.members[on.first[g] : on.last[g]], on.weight[start:end]
+            if end - start > MANY and len(patterns) <= FEW_PATTERNS and np.ptp(weight) == 0:
+                at_risk = np.bincount(pattern[members], minlength=len(patterns))
+                taken = rng.multivariate_hypergeometric(at_risk, end - start, size=count, method="marginals")
+                total += weight[0] * (taken @ patterns)
+            else:
+                dealt.append(members[_without_replacement(rng, len(members), end - start, count)])
+                weights.append(weight)
+        yield total + _sums(dealt, weights, x, count) if dealt else total
+
+
+def _sums(dealt: Sequence[Ints], weights: Sequence[Floats], x: Floats, count: int) -> Floats:
+    """[count, m]: the columns summed over the cases dealt in each draw."""
+    cases = np.concatenate(dealt, axis=1)
+    entries = np.broadcast_to(np.concatenate(weights), cases.shape).ravel()
+    pointers = np.arange(0, cases.size + 1, cases.shape[1])
+    return np.asarray(sparse.csr_matrix((entries, cases.ravel(), pointers), shape=(count, len(x))) @ x)
 
 
 def _without_replacement(rng: np.random.Generator, size: int, take: int, rows: int) -> Ints:
     """[rows, take]: in each row distinct numbers below ``size``, each set and order equally likely."""
+    if take > MANY and take**2 > size:
+        return np.argsort(rng.random((rows, size)), axis=1)[:, :take]
     taken = np.empty((rows, take), dtype=np.int64)
     for k in range(take):
         pick = rng.integers(0, size - k, rows)

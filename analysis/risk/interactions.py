@@ -27,11 +27,11 @@ FEWEST_A_CELL = 5
 """Runs that each of the four cells must have."""
 FEWEST_CRASHES = 10.0
 """Crashes in the sweep under which no pair is tried: two main effects and their product want about as many."""
-MOST_PAIRS = 300
+MOST_PAIRS = 200
 """Pairs tried; where there are more, those with the most runs in their smallest cell."""
 DRAWS = 9_999
 SEED = 20_250_708
-PROMISING = 0.2
+PROMISING = 0.05
 """Normal p above which a pair is not drawn: it keeps that p, which no adjustment calls."""
 METHOD = "score of the product given both main effects, by Monte Carlo; Holm over the pairs; exploratory"
 _RIDGE = 0.25
@@ -140,10 +140,13 @@ def _redraw(on: Board, column: Floats, risk: Floats) -> Floats:
         weights = on.weight[on.moment == g]
         if last - first < 2:
             continue
-        keys = np.log(risk[at_risk]) + rng.gumbel(size=(DRAWS, last - first))
-        order = np.argsort(-keys, axis=1)[:, : len(weights)]
         chance = risk[at_risk] / risk[at_risk].sum()
-        total += column[at_risk][order] @ weights - weights.sum() * float(chance @ column[at_risk])
+        if len(weights) == 1:
+            picked = np.searchsorted(np.cumsum(chance)[:-1], rng.random(DRAWS))[:, None]
+        else:
+            keys = np.log(risk[at_risk]) + rng.gumbel(size=(DRAWS, last - first))
+            picked = np.argsort(-keys, axis=1)[:, : len(weights)]
+        total += column[at_risk][picked] @ weights - weights.sum() * float(chance @ column[at_risk])
     return total
 
 
