@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from scipy.stats import chi2
 
-from ..results.ranking import LevelRank, Ranking, SeedNoise
+from ..results.ranking import Ranking, SeedNoise, TriesPoint
 from ..types import Estimate, Finding, Sweep
 from .common import runs_in_words
 
@@ -68,25 +68,21 @@ def _all_runs(sweep: Sweep) -> tuple[str, ...]:
 
 def _tries(sweep: Sweep, result: Ranking) -> Finding | None:
     """Which level gives the best result in equally many tries, crashed ones counted."""
-    tried = [item for item in result.levels if item.fair is not None]
-    if len(tried) < 2 or result.fair_tries is None:
-        return None
     sign = sweep.metric.sign
-
-    def worth(item: LevelRank) -> float:
-        value = item.fair.median.value if item.fair else None
-        return -math.inf if value is None else sign * value
-
-    top = max(tried, key=worth)
-    apart = [item for item in tried if item is not top and _below(item, top, sign)]
-    assert top.fair is not None
+    # Where bands have a limit on the good side levels can be told apart; beyond that they never can.
+    tried = [(item, point) for item in result.levels if (point := item.bounded or item.fair) is not None]
+    if len(tried) < 2:
+        return None
+    worth = {item.label: sign * (point.median.value or 0.0) for item, point in tried}
+    top, at = max(tried, key=lambda pair: worth[pair[0].label])
+    apart = [item.label for item, point in tried if item is not top and _below(point, at, sign)]
     return Finding(
         id="",
         kind="best_of_tries",
         subject=result.group_by or "",
         supported=len(apart) == len(tried) - 1 and not result.adaptive,
-        estimate=top.fair.median,
-        n=sum(item.tries for item in tried),
+        estimate=at.median,
+        n=sum(item.tries for item, _ in tried),
         method=(
             "median of the best of k tries, a crash or a run without a value counted as worse than any; band from the "
             "order statistics of each level, for all k at once; apart where bands do not meet"
@@ -94,22 +90,21 @@ def _tries(sweep: Sweep, result: Ranking) -> Finding | None:
         caveats=result.caveats,
         runs=_all_runs(sweep),
         facts={
-            "k": result.fair_tries,
+            "k": at.k,
             "metric": sweep.metric.name,
             "best": top.label,
             "levels": len(tried),
-            "tied": sum(worth(item) == worth(top) for item in tried) - 1,
-            "apart": [item.label for item in apart],
-            "lost": sum(item.without_result for item in tried),
+            "tied": sum(value == worth[top.label] for value in worth.values()) - 1,
+            "apart": apart,
+            "lost": sum(item.without_result for item, _ in tried),
         },
     )
 
 
-def _below(item: LevelRank, top: LevelRank, sign: int) -> bool:
+def _below(point: TriesPoint, top: TriesPoint, sign: int) -> bool:
     """True where the level's whole band is worse than the leader's."""
-    assert item.fair is not None and top.fair is not None
-    ends = [sign * end for end in (top.fair.median.low, top.fair.median.high) if end is not None]
-    others = [sign * end for end in (item.fair.median.low, item.fair.median.high) if end is not None]
+    ends = [sign * end for end in (top.median.low, top.median.high) if end is not None]
+    others = [sign * end for end in (point.median.low, point.median.high) if end is not None]
     return max(others) < min(ends)
 
 

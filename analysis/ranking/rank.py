@@ -15,7 +15,7 @@ from .chances import best_chances
 from .equal_progress import best_by, common_iteration
 from .marks import mark_value, progress_marks
 from .repeats import repeats, seed_noise, winners_curse
-from .tries import numbers_of_tries, tries_curve
+from .tries import bounded_tries, numbers_of_tries, tries_curve
 from .trust import held_out, last_values
 
 STOPPED_EARLY = "a run that was stopped early counts with its best so far: it might have become better"
@@ -53,7 +53,8 @@ def rank(sweep: Sweep, outcomes: Mapping[str, Outcome], group_by: str | None) ->
         compared=tuple(
             run.id for item in levels for run in item.runs if iteration is not None and run.iterations >= iteration
         ),
-        fair_tries=_fair(ranked),
+        fair_tries=next((item.fair.k for item in ranked if item.fair is not None), None),
+        bounded_tries=next((item.bounded.k for item in ranked if item.bounded is not None), None),
         noise=noise,
         curse=winners_curse(groups, noise, sweep.metric.sign, sweep.metric.name),
         last=last_values(sweep),
@@ -96,6 +97,7 @@ def _levels(
     sign = sweep.metric.sign
     tries = [tries_of(sweep, outcomes, item) for item in levels]
     fair = min((len(x) for x in tries if len(x)), default=0)
+    bounded = bounded_tries(fair) if fair else 0
     at = [
         np.array([best_by(run, iteration, sign) for run in item.runs if run.iterations >= iteration])
         if iteration is not None
@@ -105,7 +107,8 @@ def _levels(
     found = []
     for item, x, compared, chance in zip(levels, tries, at, best_chances(at), strict=True):
         results = x[np.isfinite(x)]
-        curve = tries_curve(x, sign, sorted({*numbers_of_tries(len(x)), fair}), sweep.metric.name) if len(x) else ()
+        ks = sorted({*numbers_of_tries(len(x)), fair, bounded} - {0})
+        curve = tries_curve(x, sign, ks, sweep.metric.name) if len(x) else ()
         found.append(
             LevelRank(
                 label=item.label,
@@ -117,6 +120,7 @@ def _levels(
                 chance=chance,
                 curve=curve,
                 fair=next((point for point in curve if point.k == fair), None),
+                bounded=next((point for point in curve if point.k == bounded), None),
                 marks=tuple(mark_value(sweep, item, mark) for mark in marks),
             )
         )
@@ -125,7 +129,3 @@ def _levels(
 
 def _or_worst(best: float | None, sign: int) -> float:
     return -sign * math.inf if best is None else best
-
-
-def _fair(levels: Sequence[LevelRank]) -> int | None:
-    return next((item.fair.k for item in levels if item.fair is not None), None)

@@ -89,6 +89,13 @@ def median_best(values: Floats, ks: Sequence[int]) -> list[tuple[float, float, f
     return found
 
 
+def bounded_tries(n: int) -> int:
+    """The most tries of which n values still bound the median best from above; 0 where they bound none."""
+    # The limit of the distribution function at the best value has to reach 0.5 ** (1 / k).
+    low = distribution_band(n)[0][-1]
+    return int(math.log(0.5) / math.log(low) + _ROUNDING)
+
+
 def numbers_of_tries(n: int, most: int = 40) -> list[int]:
     """1, 2, 3, ... up to n, about evenly on a logarithmic scale."""
     return sorted({round(k) for k in np.geomspace(1, n, most)} | {n}) if n else []

@@ -57,6 +57,8 @@ class LevelRank:
     """Increasing k, up to the level's tries."""
     fair: TriesPoint | None
     """At ``Ranking.fair_tries``."""
+    bounded: TriesPoint | None
+    """At ``Ranking.bounded_tries``."""
     marks: tuple[MarkValue, ...]
     """One for each of ``Ranking.marks``."""
 
@@ -152,6 +154,9 @@ class Ranking:
     """The runs that reached it."""
     fair_tries: int | None
     """The smallest number of tries of any level."""
+    bounded_tries: int | None
+    """The most tries, no more than ``fair_tries``, of which every level's band has a limit on the good side (about a
+    tenth of its runs); None where there is no such number."""
     noise: SeedNoise
     curse: WinnersCurse | None
     last: LastValues | None

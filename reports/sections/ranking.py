@@ -59,6 +59,7 @@ def ranking_section(result: PostMortem) -> dict[str, Any] | None:
         "levels": [_level(item) for item in shown],
         "hidden": len(ranking.levels) - len(shown),
         "k": ranking.fair_tries,
+        "ks": sorted({k for k in (ranking.bounded_tries, ranking.fair_tries) if k}),
         "group_by": ranking.group_by,
         "at": ranking.iteration,
         "marks": [_mark(mark) for mark in ranking.marks],
@@ -79,9 +80,16 @@ def _level(item: LevelRank) -> dict[str, Any]:
         "compared": item.compared,
         "chance": fmt.percent(item.chance),
         "bar": bar,
-        "median": _spread(item.fair.median) if item.fair else fmt.NONE,
+        "medians": [_spread(point.median) if point else fmt.NONE for point in _points_of(item)],
         "expected": fmt.number(item.fair.expected) if item.fair else fmt.NONE,
     }
+
+
+def _points_of(item: LevelRank) -> list[TriesPoint | None]:
+    """The points of the table's columns, one for each of its numbers of tries."""
+    if item.bounded is None or item.fair is None or item.bounded.k == item.fair.k:
+        return [item.fair]
+    return [item.bounded, item.fair]
 
 
 def _spread(estimate: Estimate) -> str:

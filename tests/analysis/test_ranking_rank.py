@@ -71,6 +71,28 @@ def test_the_better_level_comes_first() -> None:
     assert all(item.fair is not None and item.fair.k == 10 for item in found.levels)
 
 
+def test_levels_are_told_apart_where_every_band_has_both_ends() -> None:
+    """Forty runs each, four deviations apart: whole bands beyond the others'; alike levels never are."""
+    rng = np.random.default_rng(12)
+
+    def of(gap: float) -> tuple[Ranking, Finding]:
+        values = rng.standard_normal(120)
+        runs = [
+            make_run(f"r{i:03d}", [v + gap * (i % 3)], config={"model": "abc"[i % 3]}) for i, v in enumerate(values)
+        ]
+        found = ranked(make_sweep(runs))
+        return found, kinds(make_sweep(runs), found)["best_of_tries"]
+
+    found, finding = of(4.0)
+    assert (found.bounded_tries, found.fair_tries) == (4, 40)
+    assert all(item.bounded is not None and math.isfinite(item.bounded.median.high or 0.0) for item in found.levels)
+    assert finding.supported
+    assert sentence(finding).startswith("In 4 tries, c gets the best val/acc of all levels of model: in the median ")
+    alike = of(0.0)[1]
+    assert not alike.supported
+    assert alike.facts["apart"] == []
+
+
 def test_minimise_of_minus_x_is_maximise_of_x() -> None:
     """The mirrored sweep has the same chances and mirrored values."""
     up, down = ranked(three_models()), ranked(three_models(sign=-1.0))

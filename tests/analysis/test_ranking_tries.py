@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from aftersweep.analysis.ranking.tries import (
     LEVEL,
+    bounded_tries,
     distribution_band,
     expected_best,
     median_best,
@@ -98,6 +99,14 @@ def test_the_band_holds_the_true_curve_for_all_k(n: int, crashes: float) -> None
         points = median_best(x, ks)
         hits += all(low <= t <= high for t, (_, low, high) in zip(truth, points, strict=True))
     assert hits / 400 > 0.925
+
+
+@pytest.mark.parametrize("n", [4, 10, 40, 200])
+def test_the_tries_that_runs_can_bound(n: int) -> None:
+    """At that number the band has a limit on the good side, at one more it has none."""
+    k = bounded_tries(n)
+    highs = [high for _, _, high in median_best(np.arange(float(n)), [max(k, 1), k + 1])]
+    assert [math.isfinite(high) for high in highs] == [k > 0, False]
 
 
 def test_a_duplicated_level_has_a_narrower_band() -> None:

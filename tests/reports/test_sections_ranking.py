@@ -36,7 +36,8 @@ def test_every_level_has_a_row_a_curve_and_its_marks(result: PostMortem) -> None
     section = ranking_section(result)
     assert section is not None
     assert [row["label"] for row in section["levels"]] == ["<b>m2</b>|", "<b>m1</b>|", "<b>m0</b>|"]
-    assert all(re.fullmatch(r".+ \(.+ to .+\)", row["median"]) for row in section["levels"])
+    assert all(re.fullmatch(r".+ \(.+ to .+\)", median) for row in section["levels"] for median in row["medians"])
+    assert all(len(row["medians"]) == len(section["ks"]) for row in section["levels"])
     assert len(section["chart"].curves) == 3
     assert all(len(row["cells"]) == len(section["marks"]) for row in section["progress"])
 
