@@ -47,9 +47,10 @@ def best_chances(groups: Sequence[Floats]) -> list[float | None]:
     errors, scale = _squared_errors(scaled)
     # The draws meet the groups in an order of their own: neither names nor the order of levels change the result.
     order = np.lexsort((errors, means))
-    wins = np.bincount(_drawn(means[order], errors[order], scale).argmax(axis=1), minlength=len(order)) / DRAWS
-    for place, share in zip(order, wins, strict=True):
-        chances[present[place]] = float(share)
+    wins = np.bincount(_drawn(means[order], errors[order], scale).argmax(axis=1), minlength=len(order))
+    for place, count in zip(order, wins, strict=True):
+        # Half a draw more for each: what no draw showed is unlikely, not impossible.
+        chances[present[place]] = (float(count) + 0.5) / (DRAWS + len(order) / 2)
     return chances
 
 
