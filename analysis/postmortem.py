@@ -34,6 +34,7 @@ from .ranking.rank import rank
 from .recommend import recommendations
 from .results.postmortem import PostMortem
 from .risk.circumstances import circumstances, suspect
+from .risk.contrasts import all_contrasts
 from .risk.factors import held_claims, parameter_risks
 from .risk.interactions import interactions
 from .space import space
@@ -87,8 +88,9 @@ def post_mortem(sweep: Sweep, *, group_by: str | None = None, now: float | None 
     stopping = sweep.config is None or bool(sweep.config.early_terminate)
     around = circumstances(sweep, outcomes, early_stopping=stopping)
     apart = suspect(around)
-    risks = parameter_risks(sweep, outcomes, early_stopping=stopping, apart=apart)
-    pairs = interactions(sweep, outcomes, apart=apart)
+    families = all_contrasts(sweep, outcomes)
+    risks = parameter_risks(sweep, outcomes, early_stopping=stopping, apart=apart, families=families)
+    pairs = interactions(sweep, outcomes, apart=apart, families=families)
     claims = held_claims(sweep, outcomes, early_stopping=stopping)
     compared = equal_progress(sweep, levels_of(sweep, group)) if group else None
     survived = survival(sweep, outcomes, bands)

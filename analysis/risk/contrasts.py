@@ -18,8 +18,9 @@ from scipy import stats
 
 from ..levels import levels_of, matches
 from ..results.risk import ContrastKind
-from ..types import Floats, Run, Sweep
+from ..types import Floats, Outcome, Run, Sweep
 from ..values import MISSING, is_number, level, show
+from .cases import usable
 
 FEWEST_RUNS = 3
 """A level with fewer runs is shown and not tested."""
@@ -41,6 +42,12 @@ class Contrast:
     @property
     def testable(self) -> bool:
         return min(int(self.inside.sum()), int((~self.inside).sum())) >= FEWEST_RUNS
+
+
+def all_contrasts(sweep: Sweep, outcomes: Mapping[str, Outcome]) -> dict[str, list[Contrast]]:
+    """The contrasts of every swept parameter over the usable runs."""
+    runs = usable(sweep, outcomes)
+    return {name: parameter_contrasts(sweep, runs, name) for name in sweep.parameters}
 
 
 def parameter_contrasts(sweep: Sweep, runs: Sequence[Run], parameter: str) -> list[Contrast]:

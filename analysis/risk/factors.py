@@ -21,7 +21,7 @@ from ..levels import parse_where
 from ..results.risk import ParameterRisk, RiskFactor
 from ..types import Floats, Outcome, Sweep
 from .cases import NOT_THE_SETTING, SETTING_CAUSES, Cases, Ints, counts, crash_weight, make_cases
-from .contrasts import FEWEST_RUNS, Contrast, claim_contrast, parameter_contrasts
+from .contrasts import FEWEST_RUNS, Contrast, all_contrasts, claim_contrast
 from .detectable import critical_values, smallest_detectable
 from .draws import ALPHA, Board, Scores, board, largest, number_of_draws, p_of, scores, step_down
 from .effects import effect
@@ -40,13 +40,15 @@ def parameter_risks(
     early_stopping: bool,
     causes: Collection[str] = SETTING_CAUSES,
     apart: Collection[str] = (),
+    families: Mapping[str, Sequence[Contrast]] | None = None,
 ) -> tuple[ParameterRisk, ...]:
     """Every swept parameter with at least two levels, the smallest adjusted p first.
 
-    causes: the crash causes that count. apart: ids of runs that are compared among themselves only.
+    causes: the crash causes that count. apart: ids of runs that are compared among themselves only. families:
+    ``all_contrasts``, where they are there already.
     """
     cases = make_cases(sweep, outcomes, early_stopping=early_stopping, causes=causes, apart=apart)
-    families = {name: parameter_contrasts(sweep, cases.runs, name) for name in sweep.parameters}
+    families = all_contrasts(sweep, outcomes) if families is None else families
     return _adjusted(cases, families, judge(sweep, outcomes, cases, families, causes))
 
 

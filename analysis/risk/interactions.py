@@ -9,7 +9,7 @@ how much the two together differ from their product, by the Firth-penalised mode
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 
@@ -19,7 +19,7 @@ from scipy import stats
 from ..results.risk import Pairs, RiskFactor
 from ..types import Estimate, Floats, Outcome, Sweep
 from .cases import Cases, Ints, counts, make_cases
-from .contrasts import Contrast, parameter_contrasts
+from .contrasts import Contrast, all_contrasts
 from .draws import Board, board
 from .firth import hazard_model
 
@@ -56,16 +56,24 @@ class _Pair:
         return int(min((a & b).sum(), (a & ~b).sum(), (~a & b).sum(), (~a & ~b).sum()))
 
 
-def interactions(sweep: Sweep, outcomes: Mapping[str, Outcome], *, apart: Collection[str] = (), most: int = 5) -> Pairs:
+def interactions(
+    sweep: Sweep,
+    outcomes: Mapping[str, Outcome],
+    *,
+    apart: Collection[str] = (),
+    families: Mapping[str, Sequence[Contrast]] | None = None,
+    most: int = 5,
+) -> Pairs:
     """The pairs with the smallest p.
 
     By progress with and without a stopping rule: hazards multiply where settings act by themselves, shares of crashed
     runs, which end at one, do not. apart: ids of runs that are compared among themselves only.
+    families: ``all_contrasts``, where they are there already.
     """
     cases = make_cases(sweep, outcomes, early_stopping=True, apart=apart)
     if cases.crash.sum() < FEWEST_CRASHES:
         return Pairs(shown=(), tested=0, runs=len(cases.runs))
-    pairs = _pairs(sweep, cases)
+    pairs = _pairs(all_contrasts(sweep, outcomes) if families is None else families)
     on = board(cases)
     judged = [_judge(on, pair.columns, draw=False) for pair in pairs]
     judged = [
@@ -80,11 +88,8 @@ def interactions(sweep: Sweep, outcomes: Mapping[str, Outcome], *, apart: Collec
     return Pairs(shown=tuple(found), tested=len(pairs), runs=len(cases.runs))
 
 
-def _pairs(sweep: Sweep, cases: Cases) -> list[_Pair]:
-    levels = {
-        name: [c for c in parameter_contrasts(sweep, cases.runs, name) if c.kind == "level"]
-        for name in sweep.parameters
-    }
+def _pairs(families: Mapping[str, Sequence[Contrast]]) -> list[_Pair]:
+    levels = {name: [c for c in contrasts if c.kind == "level"] for name, contrasts in families.items()}
     pairs = [_Pair(a, b) for p, q in combinations(sorted(levels), 2) for a in levels[p] for b in levels[q]]
     pairs = [pair for pair in pairs if pair.smallest >= FEWEST_A_CELL]
     return sorted(pairs, key=lambda pair: -pair.smallest)[:MOST_PAIRS]
