@@ -9,13 +9,14 @@ says the same as the metric.
 The crash: under a stopping rule a run that does well lives longer and so has more time to crash. What is explained is
 then the martingale residual, crashed less the hazard that a run of that length has gone through (Nelson-Aalen;
 Therneau, Grambsch and Fleming, Biometrika 77, 1990), which is 0 in the mean for every setting where none carries risk.
-It is centred on blocks of consecutive starts, so that a bug mended in mid-sweep is not blamed on a setting.
+It is then centred on blocks of consecutive starts (``within_time``), so that a bug mended in mid-sweep is not blamed on
+a setting.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,6 +48,8 @@ class Target:
     """Logged values at which the metric is compared; None where there are no histories."""
     crashed: NDArray[np.bool_] = field(default_factory=lambda: np.empty(0, dtype=bool))
     """[n] of crashes; empty of the metric."""
+    timed: bool = False
+    """The runs are in the order of their starts, and these are known."""
     by_progress: bool = False
     """The crash is held against the hazard of the progress that a run went through."""
 
@@ -75,7 +78,7 @@ def _ranks(y: Floats) -> Floats:
 
 
 def crash_target(sweep: Sweep, outcomes: Mapping[str, Outcome], *, early_stopping: bool) -> Target:
-    """Crashed by a setting or not (chance at least one half), free of exposure and of time; see the module's words."""
+    """Crashed by a setting or not (chance at least one half), free of exposure; see the module's words."""
     ended = [run for run in sweep.runs if outcomes[run.id].eligible]
     runs = [run for run in ended if outcomes[run.id].label != "unknown"]
     timed = bool(runs) and all(run.created_at is not None for run in runs)
@@ -85,11 +88,21 @@ def crash_target(sweep: Sweep, outcomes: Mapping[str, Outcome], *, early_stoppin
     if early_stopping and len(runs):
         until = np.array([run.progress for run in runs]) + np.where(crash > 0, 0.5, 0.0)
         y = crash - _cumulative_hazard(until, crash)
-    block = np.arange(len(runs)) * max(1, len(runs) // BLOCK) // max(1, len(runs)) if timed else np.zeros(len(runs))
-    block = block.astype(np.int64)
-    for b in np.unique(block):
-        y = y - np.where(block == b, y[block == b].mean(), 0.0)
-    return Target(tuple(runs), y, block, len(ended) - len(runs), crashed=crash > 0, by_progress=early_stopping)
+    none = np.zeros(len(runs), dtype=np.int64)
+    return Target(
+        tuple(runs), y, none, len(ended) - len(runs), crashed=crash > 0, by_progress=early_stopping, timed=timed
+    )
+
+
+def within_time(target: Target) -> Target:
+    """The target centred on blocks of about BLOCK consecutive starts, where these are known."""
+    n = len(target.runs)
+    if not target.timed or n < 2 * BLOCK:
+        return target
+    blocks = n // BLOCK
+    block = np.arange(n) * blocks // n
+    mean = np.bincount(block, target.y) / np.bincount(block)
+    return replace(target, y=target.y - mean[block], block=block)
 
 
 def _crashed(outcome: Outcome) -> bool:
