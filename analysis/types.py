@@ -143,6 +143,8 @@ class Sweep:
     problems: tuple[str, ...] = ()
     judged: Sweep | None = None
     """The same runs under the sweep's own metric, where ``metric`` is another: what its stopping rule looked at."""
+    parts: tuple[Sweep, ...] = ()
+    """The sweeps that a pooled one is made of (``pooling``); empty for a sweep by itself. Their runs are its runs."""
 
     def __post_init__(self) -> None:
         ids = [run.id for run in self.runs]

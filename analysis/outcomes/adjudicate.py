@@ -61,8 +61,11 @@ def adjudicate(sweep: Sweep, *, now: float | None = None) -> Mapping[str, Outcom
     """The outcome of every run, by id.
 
     now: seconds since 1970, against which a running run's last sign of life is held; by default the last sign of
-    life of the whole sweep.
+    life of the whole sweep. Of a pooled sweep each part is adjudicated by its own rule and budget.
     """
+    if sweep.parts:
+        found = {run_id: end for part in sweep.parts for run_id, end in adjudicate(part, now=now).items()}
+        return {run.id: found[run.id] for run in sweep.runs}
     sweep = sweep.judged or sweep
     rule = stopping_rule(sweep)
     budget = _budget(sweep)
@@ -87,13 +90,21 @@ def adjudicate(sweep: Sweep, *, now: float | None = None) -> Mapping[str, Outcom
 
 
 def stopping_rule(sweep: Sweep) -> Hyperband | None:
-    """The sweep's rule; None where it has none, or one that W&B itself could not run."""
+    """The sweep's rule; None where it has none, or one that W&B itself could not run, or its parts have different
+    ones."""
     if sweep.config is None:
         return None
     try:
         return read_hyperband(sweep.config.early_terminate)
     except FormatError:
         return None
+
+
+def may_stop(sweep: Sweep) -> bool:
+    """True where a rule may have stopped runs: there is one, or nobody knows. Of a pooled sweep, in any part."""
+    if sweep.parts:
+        return any(may_stop(part) for part in sweep.parts)
+    return sweep.config is None or bool(sweep.config.early_terminate)
 
 
 def _budget(sweep: Sweep) -> float | None:

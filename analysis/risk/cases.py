@@ -11,7 +11,7 @@ Runs are compared with those that started about when they did, in blocks of abou
 mended in mid-sweep, or a search that moves on, cannot make a setting look dangerous. Where the search was random its
 settings cannot go with time, and the ten are those next to one another among the runs that were still at risk; a grid's
 or a bayes search's settings do, and there the blocks are fixed: small when most of their runs have been stopped, and
-safe. On a machine that looks broken runs are compared apart.
+safe. On a machine that looks broken runs are compared apart; runs of different sweeps that were pooled never are.
 """
 
 from __future__ import annotations
@@ -93,7 +93,8 @@ def make_cases(
     if early_stopping:
         until = np.array([run.progress + _inside(outcomes[run.id]) for run in runs], dtype=float)
     timed = bool(runs) and all(run.created_at is not None for run in runs)
-    groups = np.array([run.id in apart for run in runs], dtype=np.int64)
+    part = {run.id: i for i, one in enumerate(sweep.parts) for run in one.runs}
+    groups = np.array([2 * part.get(run.id, 0) + (run.id in apart) for run in runs], dtype=np.int64)
     random = sweep.config is not None and sweep.config.method == "random"
     return Cases(tuple(runs), until, crash, groups, timed, BLOCK if blocked and timed else None, not random)
 

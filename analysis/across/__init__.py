@@ -1,0 +1,1 @@
+"""What several sweeps of one project say together: levels partially pooled."""
