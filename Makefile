@@ -26,6 +26,9 @@ check: $(VENV)/.dev  ## style, types and architecture
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+bench-truth: $(VENV)/.dev  ## how often is the report right? simulated sweeps, 40 minutes; WRITE=1 puts the table into the README
+	$(BIN)/python -m tests.truth.bench $(if $(WRITE),--write)
+
 sample: $(VENV)/.dev  ## make the bundled sample and its provenance page again, from the published figures
 	$(BIN)/python tools/make_sample.py
 

@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from aftersweep.analysis.levels import level_rows
-from aftersweep.analysis.results.risk import ParameterRisk, RiskFactor
+from aftersweep.analysis.results.risk import Pairs, ParameterRisk, RiskFactor
 from aftersweep.analysis.results.tables import LevelRow
 from aftersweep.analysis.risk.circumstances import circumstances, suspect
 from aftersweep.analysis.risk.factors import parameter_risks
+from aftersweep.analysis.risk.interactions import interactions
 
 from .baseline import baseline
 from .ratios import Judge, covers
@@ -30,8 +31,10 @@ def statistics_alone(made: Simulated, judge: Judge) -> Counts:
     around = circumstances(made.sweep, outcomes, early_stopping=stopping)
     risks = parameter_risks(made.sweep, outcomes, early_stopping=stopping, apart=suspect(around))
     rows = {name: level_rows(made.sweep, outcomes, name) for name in made.sweep.parameters}
+    pairs = interactions(made.sweep, outcomes, apart=suspect(around))
     return {
         **risk_counts(risks, around, made.truth, judge),
+        **pair_counts(pairs, made.truth, judge),
         **rate_counts(rows, made.truth, judge),
         **baseline(made.sweep, made.truth, judge),
     }
@@ -70,6 +73,24 @@ def is_true(risk: ParameterRisk, truth: Truth, judge: Judge) -> bool:
         return False
     ratio = judge.ratio(risk.leading, truth)
     return ratio > 1.0 if risk.raises else ratio < 1.0
+
+
+def is_true_pair(pair: RiskFactor, truth: Truth, judge: Judge) -> bool:
+    """Whether two settings together differ from what the two by themselves would make, in the direction said."""
+    ratio = judge.pair_ratio(pair, truth)
+    return ratio > 1.0 if (pair.z or 0.0) > 0 else ratio < 1.0
+
+
+def pair_counts(pairs: Pairs, truth: Truth, judge: Judge) -> Counts:
+    """False calls among the pairs; whether the world's own pair is found."""
+    called = [pair for pair in pairs.shown if pair.q is not None and pair.q <= ALPHA]
+    wrong = [pair for pair in called if not is_true_pair(pair, truth, judge)]
+    own = set(truth.world.pair_names)
+    counts = {"any false interaction": (float(bool(wrong)), 1.0)}
+    if own:
+        found = any(set(pair.where) == own and pair not in wrong for pair in called)
+        counts["interaction found"] = (float(found), 1.0)
+    return counts
 
 
 def _covered(rows: Sequence[RiskFactor], truth: Truth, judge: Judge) -> tuple[float, float]:

@@ -7,9 +7,10 @@ are given the whole population. Of a setting that carries no risk the ratio is 1
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +22,8 @@ from .scenarios import scenario
 from .simulator import simulate
 from .world import Truth, World
 
-RUNS = 40_000
+FEWEST, PER_RUN = 20_000, 100
+"""Runs of a population: so many at least, and for each run of a sweep; larger sweeps have narrower intervals."""
 SEED = 20_260_101
 GRID = 0.25
 """Epochs between the moments at which the population is looked at."""
@@ -41,6 +43,9 @@ class Population:
     by_setting: Mask
     """Crashes that a setting could have caused."""
     final: Floats
+    progress: Floats
+    stopped: Mask
+    best: Floats
 
     def rate(self, inside: Mask | None = None, crashed: Mask | None = None) -> float:
         """Crashes of any cause a run, of all or of those inside."""
@@ -75,6 +80,31 @@ class Population:
             return float("inf")
         return float(np.exp(brentq(excess, -12.0, 12.0, xtol=1e-6)))
 
+    def lived(self, start: float, end: float) -> Floats:
+        """Epochs that each run lived between two places."""
+        return np.clip(self.exposure, start, end) - start
+
+    def rate_between(self, start: float, end: float, inside: Mask | None = None) -> float:
+        """Crashes by settings per epoch lived between two places, of all or of those inside."""
+        lived = self.lived(start, end) * (1.0 if inside is None else inside)
+        return float((self.hazard * lived).sum() / lived.sum())
+
+    def crash_before(self, progress: float) -> float:
+        """The share of runs that crashed with fewer logged values than that."""
+        return float((self.crashed & (self.progress < progress)).mean())
+
+    def crash_without_rule(self, horizon: float) -> float:
+        """The share that would crash by then if no run were stopped."""
+        at_start = float((self.crashed & ~self.by_setting).mean())
+        return at_start + (1 - at_start) * float((1 - np.exp(-self.hazard * horizon)).mean())
+
+    def crash_at_rate(self, horizon: float) -> float:
+        """The same if the stopped ones crashed as those that went on."""
+        at_start = float((self.crashed & ~self.by_setting).mean())
+        edges = np.arange(0.0, horizon + GRID / 2, GRID)
+        total = sum(GRID * self.rate_between(a, b) for a, b in pairwise(edges))
+        return at_start + (1 - at_start) * float(1 - np.exp(-total))
+
     def odds_ratio(self, inside: Mask) -> float:
         """Odds of a crash that a setting could have caused, inside over outside."""
         one, other = (float(self.by_setting[mask].mean()) for mask in (inside, ~inside))
@@ -84,28 +114,28 @@ class Population:
 
 
 @lru_cache(maxsize=8)
-def population(name: str, runs: int) -> Population:
-    """The population of a scenario at one size of sweep: about RUNS runs, as they came in sweeps of that size."""
+def population(name: str, runs: int, many: int = 0) -> Population:
+    """The population of a scenario at one size of sweep: ``many`` runs, as they came in sweeps of that size."""
     world = scenario(name, runs)
-    return pooled([simulate(world, runs, (SEED, i)).truth for i in range(max(40, RUNS // runs))])
+    many = many or max(FEWEST, PER_RUN * runs)
+    return pooled([simulate(world, runs, (SEED, i)).truth for i in range(many // runs)])
 
 
 def pooled(truths: Collection[Truth]) -> Population:
     """All runs of the sweeps."""
     truths = list(truths)
-
-    def of(get: Callable[[Truth], object], kind: type) -> NDArray[np.generic]:
-        return np.concatenate([np.asarray(get(truth), dtype=kind) for truth in truths])
-
     world = truths[0].world
     crashed = np.concatenate([[label == "crashed" for label in t.labels] for t in truths])
     bug = np.concatenate([[cause == "code_error" for cause in t.causes] for t in truths])
     return Population(
         world=world,
-        places={p.name: np.asarray(of(lambda t, n=p.name: t.places[n], float)) for p in world.parameters},
-        hazard=np.asarray(of(lambda t: t.hazard, float)),
-        exposure=np.asarray(of(lambda t: t.exposure, float)),
+        places={p.name: np.concatenate([t.places[p.name] for t in truths]).astype(float) for p in world.parameters},
+        hazard=np.concatenate([t.hazard for t in truths]),
+        exposure=np.concatenate([t.exposure for t in truths]),
         crashed=crashed,
         by_setting=crashed & ~bug,
-        final=np.asarray(of(lambda t: t.final, float)),
+        final=np.concatenate([t.final for t in truths]),
+        progress=np.concatenate([t.progress for t in truths]),
+        stopped=np.concatenate([[label == "early_stopped" for label in t.labels] for t in truths]),
+        best=np.concatenate([t.best for t in truths]),
     )

@@ -56,6 +56,26 @@ class Judge:
             self._ratios[key] = self._of(self._mask(name, "level", key[2:]), "hazard ratio")
         return self._ratios[key]
 
+    def pair_ratio(self, pair: RiskFactor, truth: Truth) -> float:
+        """The hazard of both settings together over what the two by themselves would make of it."""
+        a, b = pair.where
+        if not self._may_interact(a, b):
+            return 1.0
+        one, other = (self._mask(name, "level", self._span(name, pair.runs, truth)) for name in (a, b))
+        end = float(self.people.world.epochs)
+        both, first, second, none = (
+            self.people.rate_between(0.0, end, mask)
+            for mask in (one & other, one & ~other, ~one & other, ~one & ~other)
+        )
+        top, bottom = both * none, first * second
+        return top / bottom if bottom > 0 else float("inf")
+
+    def _may_interact(self, a: str, b: str) -> bool:
+        """Hazards multiply, but for the world's own pair; the rest of a level that is tied to another may be mixed."""
+        world = self.people.world
+        tied = {(p.name, p.tied[0]) for p in world.parameters if p.tied}
+        return {a, b} == set(world.pair_names) or (a, b) in tied or (b, a) in tied
+
     def _of(self, mask: Mask, unit: str) -> float:
         if mask.all() or not mask.any():
             return 1.0

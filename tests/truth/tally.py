@@ -63,3 +63,40 @@ def gather(records: Iterable[Counts]) -> dict[str, Tally]:
         for name, (hits, total) in counts.items():
             tallies.setdefault(name, Tally()).add(hits, total)
     return tallies
+
+
+@dataclass
+class Results:
+    """All that was measured, by cell and sweep."""
+
+    cells: dict[str, dict[int, Counts]] = field(default_factory=dict)
+    notes: dict[str, list[str]] = field(default_factory=dict)
+    spent: dict[str, float] = field(default_factory=dict)
+
+    def add(self, cell: str, index: int, seconds: float, counts: Counts, notes: Iterable[str]) -> None:
+        """One sweep; one that is there already is not counted again."""
+        if index in self.cells.setdefault(cell, {}):
+            return
+        self.cells[cell][index] = {name: (hits, total) for name, (hits, total) in counts.items()}
+        self.notes.setdefault(cell, []).extend(notes)
+        self.spent[cell] = self.spent.get(cell, 0.0) + seconds
+
+    def done(self, cell: str) -> set[int]:
+        return set(self.cells.get(cell, {}))
+
+    def seconds(self, cell: str) -> float:
+        """What one sweep of the cell took; 0 where none was measured."""
+        return self.spent.get(cell, 0.0) / max(len(self.cells.get(cell, {})), 1)
+
+    def tally(self, measure: str, cells: Iterable[str]) -> Tally:
+        """One measure over some cells, in the order of the sweeps' numbers."""
+        tally = Tally()
+        for cell in cells:
+            for _, counts in sorted(self.cells.get(cell, {}).items()):
+                if measure in counts:
+                    tally.add(*counts[measure])
+        return tally
+
+    def named(self, kind: str) -> list[str]:
+        """The cells of one kind."""
+        return [cell for cell in self.cells if cell.startswith(f"{kind} | ")]

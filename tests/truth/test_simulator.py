@@ -36,25 +36,28 @@ def test_crashes_are_as_many_as_the_hazards_say(name: str) -> None:
 def test_ratios_of_the_population_are_those_of_the_world() -> None:
     """With one factor of two levels the population's hazard ratio is the world's, with and without a rule."""
     for name in ("one of 2", "one of 2, Hyperband"):
-        people = population(name, 50)
-        assert people.hazard_ratio(people.places["augment"]) == pytest.approx(3.5, rel=0.005)
-        assert people.hazard_ratio((people.places["batch_size"] == 2).astype(float)) == pytest.approx(1.0, abs=0.07)
+        people = population(name, 50, 6_000)
+        assert people.hazard_ratio(people.places["augment"]) == pytest.approx(3.5, rel=0.01)
+        assert people.hazard_ratio((people.places["batch_size"] == 2).astype(float)) == pytest.approx(1.0, abs=0.1)
 
 
 def test_of_five_levels_the_harmless_are_safer_than_their_rest() -> None:
     """A level's rest holds the bad one: its ratio is below 1, and that of the bad level below its own effect."""
-    people = population("one of 5", 50)
+    people = population("one of 5", 50, 6_000)
     ratios = [people.hazard_ratio((people.places["model"] == i).astype(float)) for i in range(5)]
-    assert ratios[2] == pytest.approx(6.5, rel=0.01)
+    assert ratios[2] == pytest.approx(6.5, rel=0.02)
     assert all(0.3 < ratios[i] < 0.75 for i in (0, 1, 3, 4))
 
 
-def test_separation_is_an_infinite_ratio() -> None:
-    """Where only one level crashes the ratio has no end."""
-    people = population("separation", 50)
-    assert people.hazard_ratio(people.places["augment"]) == np.inf
-    assert people.hazard_ratio(1 - people.places["augment"]) == 0.0
-    assert people.odds_ratio(people.places["augment"] == 1) == np.inf
+def test_separation_is_the_normal_case() -> None:
+    """Of 50 runs the safe level mostly has no crash at all, though its hazard is not 0."""
+    separated = 0
+    for truth in _truths("separation", 50, 40):
+        crashed = np.array([label == "crashed" for label in truth.labels])
+        separated += not crashed[truth.places["augment"] == 0].any()
+    assert 15 <= separated < 40
+    people = population("separation", 50, 6_000)
+    assert people.hazard_ratio(people.places["augment"]) == pytest.approx(50.0, rel=0.02)
 
 
 def test_early_stops_are_the_rules_own() -> None:

@@ -101,6 +101,8 @@ class World:
     """Standard deviation of the final metric between runs of one configuration."""
     noise: float = 0.02
     """Standard deviation of one logged value."""
+    rates: tuple[float, float] = (0.15, 0.5)
+    """How fast curves rise: the share of what is left that an epoch gains, as an exponent."""
     times: Literal["known", "coarse", "missing"] = "known"
     stop_state: str = "crashed"
     """The state that W&B records of a run that the rule stopped."""
@@ -171,6 +173,10 @@ class Truth:
     hosts: tuple[int, ...]
     silent: tuple[bool, ...]
     """Runs that went to their end although their metric was NaN."""
+    progress: Floats
+    """Values that each run logged."""
+    best: Floats
+    """The best finite value of each run, NaN where it has none."""
     index: Mapping[str, int] = field(default_factory=dict)
 
     def label(self, run_id: str) -> OutcomeLabel:
