@@ -10,7 +10,9 @@ from dataclasses import replace
 import numpy as np
 
 from ..crashes import RECORDED_CRASH, band_progress, hyperband_end, near_band
-from ..outcomes.rates import proportion
+from ..outcomes.rates import proportion, uncertain_proportion
+from ..outcomes.sensitivity import FACTOR, crash_share, rule_was_true, with_riskier_runs
+from ..outcomes.silent import LEAST, SILENCES, silent_failures
 from ..types import CrashRate, Estimate, Finding, Outcome, Sweep
 from .common import PROPORTION, runs_in_words
 
@@ -27,6 +29,13 @@ def crash_rate_finding(sweep: Sweep, outcomes: Mapping[str, Outcome], rate: Cras
         )
     if any(outcomes[run.id].label == "early_stopped" for run in sweep.runs):
         caveats.append("under early stopping it describes; it does not compare, as survivors are exposed longer")
+    riskier = None
+    if any(rule_was_true(outcome) for outcome in outcomes.values()):
+        riskier = crash_share(sweep, with_riskier_runs(outcomes))
+    if riskier is not None:
+        caveats.append(
+            f"if runs that the rule was true for crash {FACTOR:g} times as often as others, it is {_percent(*riskier)}"
+        )
     if sweep.config is None and any(run.state in RECORDED_CRASH for run in sweep.runs):
         caveats.append("the sweep's configuration is not known: if it had a stopping rule, some of these are its stops")
     high = rate.high
@@ -47,8 +56,15 @@ def crash_rate_finding(sweep: Sweep, outcomes: Mapping[str, Outcome], rate: Cras
             "recorded": sum(run.state in RECORDED_CRASH for run in sweep.runs),
             "recorded_share": rate.recorded.value,
             "total": len(sweep.runs),
+            "if_riskier": None if riskier is None else list(riskier),
+            "riskier_by": FACTOR,
         },
     )
+
+
+def _percent(low: float, high: float) -> str:
+    ends = [f"{100.0 * share:.1f}".removesuffix(".0") for share in (low, high)]
+    return f"{ends[0]} %" if ends[0] == ends[1] else f"{ends[0]} % to {ends[1]} %"
 
 
 def early_stop_findings(
@@ -66,8 +82,14 @@ def early_stop_findings(
     if not recorded or rule is None:
         return []
     stopped = [run for run in recorded if outcomes[run.id].label == "early_stopped"]
+    inferred = [run for run in stopped if outcomes[run.id].grade == "inferred"]
     untimed = sum(not np.isfinite(run.metric_time).all() for run in stopped)
     caveats = [f"{untimed} of them without exact times: judged by thresholds that may have moved"] if untimed else []
+    if inferred:
+        caveats.append(
+            f"of {len(inferred)} the replayed rule was false, but they ended just after a band, as its stops do: the "
+            "controller may have seen other values"
+        )
     if otherwise is not None:
         other = sum(otherwise[run.id].label == "early_stopped" for run in recorded)
         caveats.append(
@@ -80,13 +102,14 @@ def early_stop_findings(
             kind="early_stopping",
             subject="recorded crashes",
             supported=True,
-            estimate=replace(proportion(len(stopped), len(recorded)), unit="share"),
+            estimate=uncertain_proportion([_chance_of_stop(outcomes[run.id]) for run in recorded]),
             n=len(recorded),
-            method=f"{REPLAY}; {PROPORTION}",
+            method=f"{REPLAY}; chances summed over runs; {PROPORTION}",
             caveats=tuple(caveats),
             runs=tuple(run.id for run in stopped),
             facts={
                 "stopped": len(stopped),
+                "inferred": len(inferred),
                 "states": {state: sum(run.state == state for run in recorded) for state in RECORDED_CRASH},
                 "rule": rule,
                 "bands": list(bands[:6]),
@@ -111,6 +134,10 @@ def early_stop_findings(
             )
         )
     return found
+
+
+def _chance_of_stop(outcome: Outcome) -> float:
+    return outcome.probability if outcome.label == "early_stopped" else 1.0 - outcome.probability
 
 
 def warmup_finding(sweep: Sweep, outcomes: Mapping[str, Outcome], bands: Sequence[int]) -> Finding | None:
@@ -167,21 +194,34 @@ def cause_finding(sweep: Sweep, outcomes: Mapping[str, Outcome]) -> Finding | No
 
 
 def silent_failure_finding(sweep: Sweep, outcomes: Mapping[str, Outcome]) -> Finding | None:
-    """Runs that finished although a metric was NaN or infinite."""
-    done = [run for run in sweep.runs if outcomes[run.id].label == "completed"]
-    bad = [run for run in done if run.nonfinite or sweep.metric.name in run.summary_nonfinite]
-    if not bad:
+    """Runs that completed although a metric was not finite, or the sweep's metric never got better."""
+    silent = silent_failures(sweep, outcomes)
+    if not silent:
         return None
+    done = sum(outcomes[run.id].label == "completed" for run in sweep.runs)
+    bad = [run for run in sweep.runs if run.id in silent]
+    metrics = {name for run in bad for name in run.nonfinite if silent[run.id] == "not_finite"}
+    stuck = any(kind != "not_finite" for kind in silent.values())
     return Finding(
         id="",
         kind="silent_failure",
         subject="completed runs",
         supported=True,
-        estimate=replace(proportion(len(bad), len(done)), unit="share"),
-        n=len(done),
-        method=f"NaN or infinity in a logged metric or the summary; {PROPORTION}",
+        estimate=replace(proportion(len(bad), done), unit="share"),
+        n=done,
+        method="NaN or infinity in a logged metric or the summary"
+        + f"; constant or never better than its first value over {LEAST} values or more" * stuck
+        + f"; {PROPORTION}",
+        caveats=("a metric that stays as it was may also be logged wrongly, or be the best that can be had",)
+        if stuck
+        else (),
         runs=tuple(run.id for run in bad),
-        facts={"bad": len(bad), "metrics": sorted({name for run in bad for name in run.nonfinite})},
+        facts={
+            "bad": len(bad),
+            "metrics": sorted(metrics),
+            "metric": sweep.metric.name,
+            "kinds": {kind: sum(found == kind for found in silent.values()) for kind in SILENCES},
+        },
     )
 
 
@@ -211,4 +251,6 @@ def advice(finding: Finding) -> str | None:
         return "later_first_band"
     if finding.kind == "causes" and finding.facts["known"] < finding.n:
         return "keep_logs"
-    return "stop_on_nan" if finding.kind == "silent_failure" else None
+    if finding.kind == "silent_failure":
+        return "stop_on_nan" if finding.facts["kinds"]["not_finite"] else "look_at_stuck"
+    return None

@@ -35,11 +35,28 @@ def _early_stopping(f: Finding) -> str:
         verb = "was not" if f.n == 1 else "was"
         return f"{none} {_recorded(f)} {verb} stopped by the sweep's own rule ({_rule(f)}; {within(f)})."
     if f.n == 1:
-        return f"The one {_recorded(f)} did not crash: it was the sweep's own early stop ({_rule(f)}; {within(f)})."
-    verb = "were the sweep's own early stops" if stopped != 1 else "was the sweep's own early stop"
+        sure = "probably did not crash: it was" if f.facts["inferred"] else "did not crash: it was"
+        return f"The one {_recorded(f)} {sure} the sweep's own early stop ({_rule(f)}; {within(f)})."
     if stopped * 2 > f.n:
-        return f"Most of the {_recorded(f)} did not crash: {stopped} {verb} ({_rule(f)}; {within(f)})."
-    return f"Of the {_recorded(f)}, {stopped} {verb} ({_rule(f)}; {within(f)})."
+        return f"Most of the {_recorded(f)} did not crash: {_stopped(f)} ({_rule(f)}; {within(f)})."
+    return f"Of the {_recorded(f)}, {_stopped(f)} ({_rule(f)}; {within(f)})."
+
+
+def _stopped(f: Finding) -> str:
+    """``36 were the sweep's own early stops``; those that only their end speaks for come after, as probable."""
+    inferred = f.facts["inferred"]
+    sure = f.facts["stopped"] - inferred
+    plain, its = (_early_stops(count) for count in (sure, inferred))
+    if not inferred:
+        return f"{sure} {plain}"
+    if not sure:
+        return f"{inferred} probably {its}"
+    more = "was, by when it ended" if inferred == 1 else "were, by when they ended"
+    return f"{sure} {plain}, and {inferred} more probably {more}"
+
+
+def _early_stops(count: int) -> str:
+    return "was the sweep's own early stop" if count == 1 else "were the sweep's own early stops"
 
 
 def _recorded(f: Finding) -> str:
@@ -92,11 +109,23 @@ def _causes(f: Finding) -> str:
     return f"Of {plural(f.n, 'crash', 'crashes')}: {listed(named)} (share with a known cause: {within(f)})."
 
 
+_SILENCES = {
+    "not_finite": "logged NaN or infinity",
+    "constant": "logged the same value throughout",
+    "never_improved": "never got better than the first value",
+}
+
+
 def _silent(f: Finding) -> str:
-    return (
-        f"{of_the(f.facts['bad'], f.n, 'completed run')} finished although a metric was NaN or infinite "
-        f"({listed(f.facts['metrics']) if f.facts['metrics'] else 'in the summary'}; {within(f)})."
-    )
+    told = []
+    for kind, count in f.facts["kinds"].items():
+        if count:
+            names = f.facts["metrics"] if kind == "not_finite" else [f.facts["metric"]]
+            where = f" ({listed(names)})" if names else " (in the summary)"
+            told.append((count, f"{_SILENCES[kind]}{where}"))
+    who = of_the(f.facts["bad"], f.n, "completed run")
+    what = told[0][1] if len(told) == 1 else listed([f"{count} {text}" for count, text in told])
+    return f"{who} failed silently: {what} ({within(f)})."
 
 
 def _unknown(f: Finding) -> str:
@@ -121,6 +150,10 @@ ADVICE: dict[str, Callable[[Finding], str]] = {
     ),
     "stop_on_nan": lambda _: (
         "Let a run fail as soon as a metric that has to be finite is not: these ran on, and count as completed."
+    ),
+    "look_at_stuck": lambda f: (
+        f"Look at {'the run' if f.facts['bad'] == 1 else 'the runs'} whose {f.facts['metric']} never got better: "
+        f"{'it' if f.facts['bad'] == 1 else 'they'} used up a whole budget and count as completed."
     ),
 }
 

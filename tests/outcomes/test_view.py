@@ -7,10 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from aftersweep.analysis.findings.ends import early_stop_findings
 from aftersweep.analysis.outcomes.adjudicate import adjudicate
 from aftersweep.analysis.outcomes.untimed import chance_over_orders, chances_of_stop
 from aftersweep.analysis.outcomes.view import Passes, chances_of_view
-from aftersweep.analysis.types import Run
+from aftersweep.analysis.types import Run, Sweep
+from aftersweep.reports.words.ends import WORDS
 
 from ..factories import HYPERBAND, START, curve, make_run, make_sweep
 from .measure import VIEWS, measure
@@ -92,8 +94,8 @@ def test_without_times_stops_keep_to_the_band() -> None:
     assert found[0] > 0.95
 
 
-def test_a_run_that_ends_at_a_band_for_no_reason_is_doubtful() -> None:
-    """Law: one that ends as the stops do, just after a band, is neither a certain crash nor a replayed stop."""
+def _near() -> tuple[list[Run], Sweep]:
+    """Four runs that ended as nine stops did, although the replayed rule was false for them; and their sweep."""
     full = [make_run(f"full-{i}", curve(0.9 + i / 1000, 20), exit_code=0, start=START + 600 * i) for i in range(12)]
     stops = [
         make_run(f"stop-{i}", [0.1, 0.1 + i / 100], state="crashed", start=START + 8000 + 600 * i) for i in range(9)
@@ -102,13 +104,34 @@ def test_a_run_that_ends_at_a_band_for_no_reason_is_doubtful() -> None:
         make_run(f"near-{i}", curve(0.905 + i / 1000, 2), state="crashed", start=START + 20_000 + 600 * i, lag_s=0.8)
         for i in range(4)
     ]
-    outcomes = adjudicate(make_sweep([*full, *stops, *near], early_terminate=HYPERBAND, budget=20.0))
+    return near, make_sweep([*full, *stops, *near], early_terminate=HYPERBAND, budget=20.0)
+
+
+def test_a_run_that_ends_at_a_band_for_no_reason_is_doubtful() -> None:
+    """Law: one that ends as the stops do, just after a band, is neither a certain crash nor a replayed stop."""
+    near, sweep = _near()
+    outcomes = adjudicate(sweep)
     for run in near:
         outcome = outcomes[run.id]
         assert (outcome.label, outcome.grade) == ("early_stopped", "inferred"), outcome
         assert 0.0 < outcome.crash_probability[0] < 0.5
         assert any("as a stop would" in piece.text for piece in outcome.evidence)
         assert any("our replay" in told.casefold() for told in outcome.contradictions)
+
+
+def test_probable_stops_are_told_apart_in_words() -> None:
+    """Law: the sentence counts what the replay shows, and what only the time of the end speaks for, by themselves."""
+    near, sweep = _near()
+    outcomes = adjudicate(sweep)
+    (finding, *_) = early_stop_findings(sweep, outcomes, (2, 6), "Hyperband")
+    assert (finding.facts["stopped"], finding.facts["inferred"]) == (13, 4)
+    said = WORDS["early_stopping"](finding)
+    assert "9 were the sweep's own early stops, and 4 more probably were, by when they ended (Hyperband" in said
+    assert any("of 4 the replayed rule was false" in caveat for caveat in finding.caveats)
+    assert finding.estimate is not None
+    assert finding.estimate.value is not None
+    assert finding.estimate.value < 1.0  # the chances, not the labels
+    assert {run.id for run in near} <= set(finding.runs)
 
 
 def test_an_exact_view_is_left_as_it_was() -> None:
