@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
+from .across.compare import pooled as across
 from .crashes import cause_rows, progress_rows, status_table
 from .errors import FormatError
 from .findings.best import best_finding, comparison_finding
@@ -19,13 +20,14 @@ from .findings.ends import (
 )
 from .findings.importance import importance_findings
 from .findings.outlook import outlook_findings
+from .findings.pooling import pooling_findings
 from .findings.ranking import ranking_findings
 from .findings.risk import circumstance_findings, claim_findings, pair_findings, parameter_findings, risk_summary
 from .findings.space import space_findings
 from .findings.survival import survival_findings
 from .importance import importance
 from .levels import group_parameter, level_rows, levels_of
-from .outcomes.adjudicate import adjudicate, stopping_rule
+from .outcomes.adjudicate import adjudicate, may_stop, stopping_rule
 from .outcomes.rates import crash_rate
 from .outlook import outlook
 from .ranking.best import best_results
@@ -45,6 +47,9 @@ from .types import Finding, Outcome, Sweep
 
 def _other_reading(sweep: Sweep, now: float | None) -> Mapping[str, Outcome] | None:
     """The outcomes if ``strict`` were off, where the sweep does not say: W&B's package and its documentation differ."""
+    if sweep.parts:
+        read = [_other_reading(part, now) for part in sweep.parts]
+        return None if None in read else {run_id: end for part in read if part for run_id, end in part.items()}
     sweep = sweep.judged or sweep
     early = sweep.config.early_terminate if sweep.config else None
     if sweep.config is None or early is None or "strict" in early or stopping_rule(sweep) is None:
@@ -55,6 +60,8 @@ def _other_reading(sweep: Sweep, now: float | None) -> Mapping[str, Outcome] | N
 
 def _no_rule(sweep: Sweep) -> str:
     """Why nothing is replayed, as the page says it."""
+    if sweep.parts and any(part.config is None or part.config.early_terminate for part in sweep.parts):
+        return "The sweeps have no rule in common; each was adjudicated by its own."
     if sweep.config is None:
         return "Not known: the sweep's configuration is not here."
     try:
@@ -85,19 +92,21 @@ def post_mortem(sweep: Sweep, *, group_by: str | None = None, now: float | None 
     rate = crash_rate(sweep, outcomes)
     best = best_results(sweep, outcomes, group)
     # A rule that is not known may have stopped runs too; the test by progress holds with and without one.
-    stopping = sweep.config is None or bool(sweep.config.early_terminate)
+    stopping = may_stop(sweep)
     around = circumstances(sweep, outcomes, early_stopping=stopping)
     apart = suspect(around)
     families = all_contrasts(sweep, outcomes)
     risks = parameter_risks(sweep, outcomes, early_stopping=stopping, apart=apart, families=families)
     pairs = interactions(sweep, outcomes, apart=apart, families=families)
     claims = held_claims(sweep, outcomes, early_stopping=stopping)
-    compared = equal_progress(sweep, levels_of(sweep, group)) if group else None
+    alone = not sweep.parts  # what takes runs together without regard to their sweep would blame a level for it
+    compared = equal_progress(sweep, levels_of(sweep, group)) if group and alone else None
     survived = survival(sweep, outcomes, bands)
-    ranked = rank(sweep, outcomes, group)
-    weighed = importance(sweep, outcomes)
-    searched = space(sweep, outcomes)
-    ahead = outlook(sweep, outcomes)
+    ranked = rank(sweep, outcomes, group) if alone else None
+    weighed = importance(sweep, outcomes) if alone else None
+    searched = space(sweep, outcomes) if alone else None
+    ahead = outlook(sweep, outcomes) if alone else None
+    together = across(sweep, outcomes, apart=apart)
     optional = [
         cause_finding(sweep, outcomes),
         best_finding(sweep, best),
@@ -115,6 +124,7 @@ def post_mortem(sweep: Sweep, *, group_by: str | None = None, now: float | None 
         *circumstance_findings(around),
         *parameter_findings(risks),
         *claim_findings(claims),
+        *pooling_findings(sweep, together),
         *survival_findings(sweep, survived),
         *ranking_findings(sweep, ranked),
         *importance_findings(sweep, weighed),
@@ -146,6 +156,7 @@ def post_mortem(sweep: Sweep, *, group_by: str | None = None, now: float | None 
         importance=weighed,
         space=searched,
         outlook=ahead,
+        pooled=together,
         findings=(*findings, *numbered(recommendations(findings))),
         problems=(*sweep.problems, *(f"run {run.id}: {p}" for run in sweep.runs for p in run.problems)),
     )

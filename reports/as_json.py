@@ -14,7 +14,17 @@ from ..analysis.values import show
 from .narrate import sentence
 
 SCHEMA_VERSION = 1
-SECTIONS = ("parameter_risks", "circumstances", "pairs", "survival", "ranking", "importance", "space", "outlook")
+SECTIONS = (
+    "parameter_risks",
+    "circumstances",
+    "pairs",
+    "survival",
+    "ranking",
+    "importance",
+    "space",
+    "outlook",
+    "pooled",
+)
 
 
 def to_json(result: PostMortem, version: str) -> str:
@@ -57,6 +67,7 @@ def document(result: PostMortem, version: str) -> dict[str, Any]:
             "outcomes": dict(result.status.outcomes),
             "excluded": [{"id": item.run_id, "reason": item.reason} for item in sweep.excluded],
             "problems": list(result.problems),
+            "parts": [part.id for part in sweep.parts],
         },
         "crash_rate": {
             "eligible": rate.eligible,

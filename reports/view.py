@@ -21,6 +21,7 @@ from .hostile import short
 from .narrate import SEARCH, sentence
 from .sections.importance import importance_section
 from .sections.outlook import outlook_section
+from .sections.pooling import pooling_section
 from .sections.ranking import ranking_section
 from .sections.space import space_section
 from .sections.survival import survival_section
@@ -124,6 +125,7 @@ def page(result: PostMortem, version: str, made_at: float) -> dict[str, Any]:
         "importance": importance_section(result),
         "space": space_section(result),
         "outlook": outlook_section(result),
+        "pooling": pooling_section(result),
         "sweep": sweep,
         "title": sweep.name or sweep.id,
         "version": version,
@@ -193,6 +195,8 @@ def _key_findings(by_kind: Mapping[str, Sequence[Said]]) -> list[Said]:
         "best",
         "comparison",
         "risk_summary",
+        "pooled_level",
+        "pooled_heterogeneity",
         "drift",
         "broken_host",
         "best_chance",

@@ -9,6 +9,7 @@ from ..sweepfile.config import Metric
 from ..types import CrashRate, Finding, Outcome, Run, Sweep
 from .importance import Importance
 from .outlook import Outlook
+from .pooling import Pooled
 from .ranking import Ranking
 from .risk import Pairs, ParameterRisk, RiskFactor
 from .space import Space
@@ -48,6 +49,8 @@ class PostMortem:
     importance: Importance | None
     space: Space | None
     outlook: Outlook | None
+    pooled: Pooled | None
+    """Levels over several sweeps; None for a sweep by itself. Then ranking, importance, space and outlook are None."""
     findings: tuple[Finding, ...]
     problems: tuple[str, ...]
 

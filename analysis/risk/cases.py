@@ -55,6 +55,11 @@ class Cases:
     def by_progress(self) -> bool:
         return bool(np.any(self.until != 0))
 
+    @property
+    def strata(self) -> Floats:
+        """[n, groups - 1]: 1 in the column of a run's group, none for the first: a model's own baseline for each."""
+        return np.asarray(self.group[:, None] == np.unique(self.group)[1:], dtype=float)
+
     def member(self, ids: Collection[str]) -> NDArray[np.bool_]:
         """[n]: True for the runs of these ids."""
         return np.array([run.id in ids for run in self.runs], dtype=bool)

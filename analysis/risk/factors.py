@@ -73,6 +73,7 @@ def _adjusted(
                 others,
                 cases.by_progress,
                 risk.leading.effect.level,
+                cases.strata,
             )
             if isinstance(found, TooFew):
                 risk = replace(risk, adjusted_needs=found.needed)

@@ -161,25 +161,28 @@ def adjusted_ratio(
     others: Mapping[str, Floats],
     early_stopping: bool,
     level: float = 0.95,
+    strata: Floats | None = None,
 ) -> Adjusted | TooFew:
     """The ratio of ``column`` [n] given as many of ``others`` ([n] each) as there are crashes for (at most
     MOST_OTHERS).
 
     Under early stopping (``progress`` [n] given) the hazard ratio, else the odds ratio. There must be
     OUTCOMES_A_COEFFICIENT minority outcomes for each coefficient (crashes, or what was survived where that is less:
-    runs, or units of progress). The others enter by their absolute correlation
-    with the column, the largest first: that is the part of confounding that needs no outcome, so choosing by it does
-    not bias the test. Others that cannot be told apart from the column, or vary not at all, are named as dropped.
+    runs, or units of progress). ``strata`` [n, s] are always adjusted for. The others enter by their absolute
+    correlation with the column, the largest first: that is the part of confounding that needs no outcome, so choosing
+    by it does not bias the test. Others that cannot be told apart from the column, or vary not at all, are named as
+    dropped.
     """
     until = progress if early_stopping else None
     events = float(weight.sum())
     minority = min(events, float((1.0 - weight).sum() if until is None else until.sum()))
-    room = int((minority + 1e-9) // OUTCOMES_A_COEFFICIENT) - 1
+    base = np.empty((len(column), 0)) if strata is None else strata
+    room = int((minority + 1e-9) // OUTCOMES_A_COEFFICIENT) - 1 - base.shape[1]
     chosen, dropped, left_out = _choose(column, others, min(max(room, 0), MOST_OTHERS))
     least = 1 if chosen or left_out else 0
     if room < least:
-        return TooFew(needed=OUTCOMES_A_COEFFICIENT * (1 + least), events=events)
-    x = np.column_stack([column, *(others[name] for name in chosen)])
+        return TooFew(needed=OUTCOMES_A_COEFFICIENT * (1 + base.shape[1] + least), events=events)
+    x = np.column_stack([column, *(others[name] for name in chosen), base])
     fit = firth_logistic(x, weight, level, of=[0]) if until is None else hazard_model(until, weight, x, level, of=[0])
     return Adjusted(
         ratio=fit.ratios[0],

@@ -158,7 +158,7 @@ def _redraw(on: Board, column: Floats, risk: Floats) -> Floats:
 def _row(sweep: Sweep, cases: Cases, pair: _Pair, z: float, p: float, q: float) -> RiskFactor:
     both = pair.a.inside & pair.b.inside
     ids = pair.a.ids & pair.b.ids
-    model = hazard_model(cases.until, cases.crash, pair.columns, of=[2])
+    model = hazard_model(cases.until, cases.crash, np.column_stack([pair.columns, cases.strata]), of=[2])
     recorded = [run for run in sweep.runs if run.state in ("crashed", "failed")]
     inside = sum(run.id in ids for run in recorded)
     within = [run.id for run in sweep.runs if run.id in ids]
