@@ -60,9 +60,10 @@ class Cases:
         """[n, groups - 1]: 1 in the column of a run's group, none for the first: a model's own baseline for each."""
         return np.asarray(self.group[:, None] == np.unique(self.group)[1:], dtype=float)
 
-    def member(self, ids: Collection[str]) -> NDArray[np.bool_]:
-        """[n]: True for the runs of these ids."""
-        return np.array([run.id in ids for run in self.runs], dtype=bool)
+    @property
+    def ratio(self) -> str:
+        """The name of the ratio that compares two groups."""
+        return "hazard ratio" if self.by_progress else "odds ratio"
 
 
 def crash_weight(outcome: Outcome, causes: Collection[str] = SETTING_CAUSES) -> float:

@@ -19,7 +19,7 @@ from scipy import stats
 
 from ..levels import parse_where
 from ..results.risk import ParameterRisk, RiskFactor
-from ..types import Floats, Outcome, Sweep
+from ..types import Estimate, Floats, Outcome, Sweep
 from .cases import NOT_THE_SETTING, SETTING_CAUSES, Cases, Ints, counts, crash_weight, make_cases
 from .contrasts import FEWEST_RUNS, Contrast, all_contrasts, claim_contrast
 from .detectable import critical_values, smallest_detectable
@@ -205,7 +205,7 @@ def _row(
         n_in=int(inside.sum()),
         k_out=counts(weight[~inside]),
         n_out=int((~inside).sum()),
-        effect=effect(cases, on, inside),
+        effect=Estimate(value=None, unit=cases.ratio) if at is None else effect(cases, on, inside),
         z=None if at is None else float(tested.found.z[at]),
         p=None if at is None else float(p_of(np.abs(tested.found.z[[at]]), np.abs(tested.found.null[:, [at]]))[0]),
         q=None if family is None or at is None else float(tested.q[family]),
