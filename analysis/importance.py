@@ -21,7 +21,7 @@ import numpy as np
 from .explain.columns import Column, columns
 from .explain.evaluators import EVALUATORS, board
 from .explain.quality import PERMUTATIONS, Quality, quality
-from .explain.targets import Target, crash_target, metric_target, within_time
+from .explain.targets import Target, adjusted, crash_target, metric_target
 from .results.importance import Explained, Importance, ParameterShare
 from .types import Estimate, Floats, Outcome, Sweep
 
@@ -68,7 +68,7 @@ def _method_caveats(sweep: Sweep) -> tuple[str, ...]:
 
 
 def _explained(sweep: Sweep, target: Literal["metric", "crash"], whole: Target, effort: Effort) -> Explained:
-    on = within_time(_capped(whole, effort.most_runs))
+    on = adjusted(_capped(whole, effort.most_runs))
     found = columns(sweep, on.runs)
     why = _why_not(target, on, found)
     nothing = Explained(

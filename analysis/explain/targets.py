@@ -9,13 +9,14 @@ says the same as the metric.
 The crash: under a stopping rule a run that does well lives longer and so has more time to crash. What is explained is
 then the martingale residual, crashed less the hazard that a run of that length has gone through (Nelson-Aalen;
 Therneau, Grambsch and Fleming, Biometrika 77, 1990), which is 0 in the mean for every setting where none carries risk.
-It is then centred on blocks of consecutive starts (``within_time``), so that a bug mended in mid-sweep is not blamed on
-a setting.
+It is then centred on blocks of consecutive starts and on hosts (``adjusted``), so that neither a bug mended in
+mid-sweep nor a broken machine is blamed on a setting.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -30,6 +31,9 @@ NOT_THE_SETTING = ("code_error", "infrastructure", "preempted")
 """Causes of a crash that are no fault of a setting, as in the section on risk."""
 BLOCK = 10
 """Consecutive starts that crashes are compared within."""
+FEWEST_OF_HOST = 5
+ROUNDS = 8
+"""Of centring on one grouping and the other in turn, until both means are about 0."""
 
 Ints = NDArray[np.int64]
 
@@ -94,15 +98,27 @@ def crash_target(sweep: Sweep, outcomes: Mapping[str, Outcome], *, early_stoppin
     )
 
 
-def within_time(target: Target) -> Target:
-    """The target centred on blocks of about BLOCK consecutive starts, where these are known."""
+def adjusted(target: Target) -> Target:
+    """The crashes centred on blocks of about BLOCK consecutive starts and on hosts, where these are known."""
     n = len(target.runs)
-    if not target.timed or n < 2 * BLOCK:
+    if not n or not len(target.crashed):
         return target
-    blocks = n // BLOCK
-    block = np.arange(n) * blocks // n
-    mean = np.bincount(block, target.y) / np.bincount(block)
-    return replace(target, y=target.y - mean[block], block=block)
+    block = np.arange(n) * max(1, n // BLOCK) // n if target.timed else target.block
+    host = _hosts(target.runs)
+    y = target.y
+    for _ in range(ROUNDS):
+        for group in (host, block):
+            size = np.maximum(np.bincount(group), 1)
+            y = y - (np.bincount(group, y) / size)[group]
+    return replace(target, y=y, block=block)
+
+
+def _hosts(runs: Sequence[Run]) -> Ints:
+    """[n]: each run's host (else agent) as a number; those with few runs are one, as they could explain anything."""
+    names = [run.host or run.agent or "" for run in runs]
+    counts = Counter(names)
+    number = {name: i + 1 for i, name in enumerate(sorted(name for name in counts if counts[name] >= FEWEST_OF_HOST))}
+    return np.array([number.get(name, 0) for name in names], dtype=np.int64)
 
 
 def _crashed(outcome: Outcome) -> bool:

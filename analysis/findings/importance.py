@@ -54,7 +54,7 @@ def _most_often(part: Explained) -> list[ParameterShare]:
 def _method(part: Explained) -> str:
     if not part.tested:
         return "not tested"
-    blocks = " within blocks of consecutive starts" if part.target == "crash" else ""
+    blocks = " within blocks of consecutive starts, hosts' means taken out" if part.target == "crash" else ""
     target = "the metric's ranks" if part.target == "metric" else "the crashes"
     if part.by_progress:
         target = "the crashes less their expected number by progress (martingale residuals)"

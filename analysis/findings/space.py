@@ -11,6 +11,10 @@ ALPHA = 0.05
 EDGE = "hypergeometric test of the best runs' places, one-sided; q by Holm over both ends of the parameters"
 NARROWING = "entropy of the first against the second half of the starts, by permutation; q by Holm over the parameters"
 GAP = "largest spacing of uniform draws (Fisher 1929) on the declared distribution's scale; q by Holm"
+NOT_RANDOM = {
+    "bayes": ("a bayes search leaves out what it expects little of",),
+    "grid": ("a grid goes through its combinations in order: one that did not end leaves out the last",),
+}
 PACKAGE = "the rule of W&B's released package (sweeps 0.3.0); the search of its servers may have changed since"
 
 
@@ -87,26 +91,25 @@ def _unseen(result: Space) -> list[Finding]:
 def _pairs(pairs: Pairs | None, result: Space) -> list[Finding]:
     if pairs is None:
         return []
-    caveats = () if result.method != "bayes" else ("a bayes search leaves out what it expects little of",)
     first = pairs.missing[0] if pairs.missing else None
-    least = min((pair.q for pair in pairs.missing), default=None)
     return [
         Finding(
             id="",
             kind="space_pairs",
             subject="pairs of levels",
-            supported=least is not None and least <= ALPHA,
+            supported=pairs.enough > 0 and (first is None or first.q <= ALPHA),
             estimate=Estimate(value=pairs.tried / pairs.cells, unit="of the pairs"),
             n=result.n,
             method="tables of two parameters; of a missing pair a hypergeometric test; q by Holm over the pairs",
-            p=min((pair.p for pair in pairs.missing), default=None),
-            q=least,
-            caveats=caveats,
+            p=None if first is None else first.p,
+            q=None if first is None else first.q,
+            caveats=NOT_RANDOM.get(result.method or "", ()),
             facts={
                 "cells": pairs.cells,
                 "tried": pairs.tried,
                 "enough": pairs.enough,
                 "missed": pairs.missed,
+                "grid": result.method == "grid",
                 "by_chance": pairs.by_chance,
                 "first": None if first is None else [*zip(first.parameters, first.levels, strict=True)],
                 "expected": None if first is None else first.expected,
@@ -127,7 +130,7 @@ def _one_gap(gap: Gap) -> Finding:
         id="",
         kind="space_gap",
         subject=gap.parameter,
-        supported=gap.q is not None and gap.q <= ALPHA,
+        supported=gap.q is None or gap.q <= ALPHA,
         estimate=Estimate(value=gap.share, unit="of the distribution"),
         n=gap.n,
         method=GAP if gap.p is not None else "largest spacing on the declared distribution's scale; not tested",
@@ -199,9 +202,9 @@ def advice(finding: Finding) -> str | None:
     if finding.kind == "space_edge":
         return "extend_range" if finding.supported else None
     if finding.kind == "space_pairs":
-        return "try_pairs" if finding.supported else None
+        return "try_pairs" if finding.supported and finding.facts["missed"] and not finding.facts["grid"] else None
     if finding.kind == "space_gap":
-        return "fill_gap" if finding.supported else None
+        return "fill_gap" if finding.supported and finding.q is not None else None
     if finding.kind == "space_impute":
         return "set_impute" if finding.facts["stopped"] and finding.facts["strategy"] == "worst" else None
     return None

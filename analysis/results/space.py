@@ -79,7 +79,7 @@ class Pairs:
     by_chance: float
     """How many of those would be missed by chance alone."""
     missing: tuple[Pair, ...]
-    """The most expected of those that were missed."""
+    """The least likely of those that were missed."""
     missed: int
     """All that were missed."""
 

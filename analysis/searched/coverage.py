@@ -22,7 +22,7 @@ MOST_LEVELS = 12
 """Of a parameter whose combinations are counted."""
 FEWEST_EXPECTED = 3.0
 MOST_PAIRS = 12
-"""Missing pairs that are kept, the most expected first."""
+"""Missing pairs that are kept, the least likely first."""
 FEWEST_DRAWS = 5
 
 
@@ -86,7 +86,7 @@ def pairs(sweep: Sweep) -> Pairs | None:
     # Only the missing cells have a small p; the tried ones have 1, and count in the family.
     adjusted = holm([*(pair.p for pair in found), *([1.0] * (len(chances) - len(found)))])
     found = [replace(pair, q=float(q)) for pair, q in zip(found, adjusted, strict=False)]
-    found.sort(key=lambda pair: (-pair.expected, pair.parameters))
+    found.sort(key=lambda pair: (pair.p, -pair.expected, pair.parameters))
     return Pairs(
         cells=cells,
         tried=tried,

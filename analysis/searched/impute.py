@@ -10,8 +10,7 @@ documentation does not mention ``impute`` (docs.wandb.ai/guides/sweeps/sweep-con
 from __future__ import annotations
 
 from collections.abc import Mapping
-
-import numpy as np
+from statistics import median_low
 
 from ..results.space import Imputed
 from ..types import Outcome, Sweep
@@ -33,7 +32,7 @@ def imputed(sweep: Sweep, outcomes: Mapping[str, Outcome]) -> Imputed | None:
     metric = sweep.config.raw.get("metric")
     given = metric.get("impute") if isinstance(metric, Mapping) else None
     declared = given in STRATEGIES  # the package drops any other word
-    middle = float(np.median([sweep.metric.sign * (run.best or 0.0) for run in with_value]))
+    middle = median_low(sweep.metric.sign * (run.best or 0.0) for run in with_value)  # a mean of two may overflow
     return Imputed(
         strategy=str(given) if declared else DEFAULT,
         declared=declared,

@@ -67,8 +67,8 @@ def _pairs(f: Finding) -> str:
     verdict = "chance alone does not explain it" if f.supported else "chance alone can explain it"
     return (
         f"{tried}. Of {facts['enough']} that were to be expected 3 times or more, {facts['missed']} never came, where "
-        f"chance leaves out about {number(round(facts['by_chance'], 1))}; most expected of them: {first} "
-        f"({number(facts['expected'], 2)} times); {verdict} (smallest {p_phrase('q', f.q)})."
+        f"chance leaves out about {number(round(facts['by_chance'], 1))}; the least likely of them: {first} "
+        f"({number(facts['expected'], 2)} times expected; {verdict}, {p_phrase('q', f.q)})."
     )
 
 
@@ -105,10 +105,10 @@ def _narrowed(f: Finding) -> str:
     )
 
 
-_VALUE = {
+_VALUE = {  # that each of them is given
     "worst": "the worst value of any run",
-    "best": "their own best value",
-    "latest": "their own latest value",
+    "best": "the best value of its own",
+    "latest": "the latest value of its own",
 }
 
 
@@ -116,13 +116,15 @@ def _impute(f: Finding) -> str:
     facts = f.facts
     set_to = f"metric.impute: {facts['strategy']}" + ("" if facts["declared"] else ", the default")
     stopped = f", {facts['stopped']} of them stopped by the sweep's own rule" if facts["stopped"] else ""
+    one = facts["runs"] == 1
     said = (
-        f"{facts['runs']} of {plural(f.n, 'run')} with a value ({within(f)}) are recorded as failed, crashed or killed"
-        f"{stopped}: to W&B's bayes search they count with {_VALUE[facts['strategy']]} ({set_to})"
+        f"{facts['runs']} of {plural(f.n, 'run')} with a value ({within(f)}) {'is' if one else 'are'} recorded as "
+        f"failed, crashed or killed{stopped}: W&B's released bayes search counts {'it' if one else 'them'} with "
+        f"{_VALUE[facts['strategy']]} ({set_to})"
     )
     if facts["strategy"] != "worst":
         return f"{said}."
-    return f"{said}, though {facts['better']} of them logged a {facts['metric']} above the middle of all runs."
+    return f"{said}; {facts['better']} of them had a better {facts['metric']} than the median of these runs."
 
 
 ADVICE: dict[str, Callable[[Finding], str]] = {

@@ -14,7 +14,7 @@ import pytest
 from aftersweep.analysis.explain.columns import BINS, MOST_LEVELS, Column, column
 from aftersweep.analysis.explain.evaluators import EVALUATORS, board
 from aftersweep.analysis.explain.quality import quality
-from aftersweep.analysis.explain.targets import crash_target, metric_target, within_time
+from aftersweep.analysis.explain.targets import adjusted, crash_target, metric_target
 from aftersweep.analysis.importance import Effort, importance
 from aftersweep.analysis.sweepfile.config import Parameter
 from aftersweep.analysis.types import Floats, Outcome, Run, Sweep
@@ -193,10 +193,18 @@ def test_a_change_in_time_is_taken_out() -> None:
     """Crashes of the first half alone are no different from none within blocks; without times nothing is done."""
     runs = [make_run(f"r{i:02d}", [0.5], start=START + i) for i in range(40)]
     outcomes = {run.id: CRASHED if i < 20 else DONE for i, run in enumerate(runs)}
-    assert not within_time(crash_target(make_sweep(runs[::-1]), outcomes, early_stopping=False)).y.any()
+    assert not adjusted(crash_target(make_sweep(runs[::-1]), outcomes, early_stopping=False)).y.any()
     untimed = make_sweep([make_run(f"r{i:02d}", [0.5], timed=False) for i in range(40)])
     target = crash_target(untimed, outcomes, early_stopping=False)
-    assert within_time(target) is target
+    assert adjusted(target).y == pytest.approx(np.repeat([0.5, -0.5], 20))
+
+
+def test_a_broken_machine_is_taken_out() -> None:
+    """Crashes of one host alone are none of a setting that was always tried there."""
+    runs = [make_run(f"r{i:02d}", [0.5], host=f"h{i % 4}", start=START + i) for i in range(40)]
+    outcomes = {run.id: CRASHED if run.host == "h1" else DONE for run in runs}
+    target = adjusted(crash_target(make_sweep(runs), outcomes, early_stopping=False))
+    assert np.abs(target.y).max() < 0.01
 
 
 # The fit's own quality.

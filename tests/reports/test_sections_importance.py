@@ -142,7 +142,7 @@ def test_a_bayes_search_is_told_what_it_counted_as_the_worst() -> None:
     said = space_words.WORDS["space_impute"](found["space_impute"])
     assert said.startswith("20 of 60 runs with a value (95 % interval ")
     assert "20 of them stopped by the sweep's own rule" in said
-    assert "the worst value of any run (metric.impute: worst, the default), though " in said
+    assert "the worst value of any run (metric.impute: worst, the default); " in said
     assert advice(found["space_impute"]) == "set_impute"
     assert "an association, not a cause" in "; ".join(found["space_edge"].caveats)
     assert "cannot be shown" in space_words.WORDS["space_narrowed"](found["space_narrowed"])
@@ -166,7 +166,9 @@ def test_sentences_of_findings_that_are_rare() -> None:
     narrowed = space_words.WORDS["space_narrowed"](found["space_narrowed"])
     assert narrowed.startswith("The bayes search narrowed m: in the second half of its runs it used m as if it had 1 ")
     assert narrowed.endswith("; not tried any more: b.")
-    assert "their own latest value (metric.impute: latest)." in space_words.WORDS["space_impute"](found["space_impute"])
+    assert "the latest value of its own (metric.impute: latest)." in space_words.WORDS["space_impute"](
+        found["space_impute"]
+    )
     few = _space(make_sweep([make_run(f"r{i}", [0.5], config={"a": i, "b": i}) for i in range(3)]))
     assert "too few runs to expect any pair" in space_words.WORDS["space_pairs"](few["space_pairs"])
 
@@ -185,3 +187,21 @@ def test_the_pages_show_both_sections(method: str) -> None:
     assert "## Importance" in markdown
     assert "| Parameter | fANOVA | PED-ANOVA | First by fANOVA |" in markdown
     assert "<script>" not in markdown.split("## Importance")[1].split("\n## ")[0]
+
+
+def test_an_unfinished_grid_is_not_asked_what_keeps_levels_apart() -> None:
+    """It goes through its combinations in order; the finding says so, and asks for nothing."""
+    runs = [make_run(f"r{i:02d}", [0.5], config={"a": i // 20, "b": (i // 10) % 2}) for i in range(30)]
+    config = read_config({"method": "grid", "parameters": {"a": {"values": [0, 1]}, "b": {"values": [0, 1]}}})
+    found = _space(replace(make_sweep(runs), config=config))["space_pairs"]
+    assert found.supported
+    assert advice(found) is None
+    assert "one that did not end leaves out the last" in found.caveats[0]
+
+
+def test_a_smaller_value_is_better_where_it_is_minimised() -> None:
+    """Of imputed runs those below the median are counted."""
+    runs = [make_run(f"r{i}", [float(i)], goal="minimize", state="crashed", config={"a": i % 2}) for i in range(5)]
+    raw = {"method": "bayes", "metric": {"name": "loss", "goal": "minimize"}, "parameters": {}}
+    found = _space(replace(make_sweep(runs, metric="loss", goal="minimize"), config=read_config(raw)))["space_impute"]
+    assert "2 of them had a better loss than the median of these runs" in space_words.WORDS["space_impute"](found)
