@@ -105,7 +105,7 @@ def _narrowed(f: Finding) -> str:
     )
 
 
-_VALUE = {  # that each of them is given
+_VALUE = {
     "worst": "the worst value of any run",
     "best": "the best value of its own",
     "latest": "the latest value of its own",
