@@ -8,7 +8,7 @@ from dataclasses import replace
 from .across.compare import pooled as across
 from .crashes import cause_rows, progress_rows, status_table
 from .errors import FormatError
-from .findings.best import best_finding, comparison_finding
+from .findings.best import best_finding, comparison_finding, mixed_scale_finding
 from .findings.common import numbered
 from .findings.ends import (
     cause_finding,
@@ -109,6 +109,7 @@ def post_mortem(sweep: Sweep, *, group_by: str | None = None, now: float | None 
     together = across(sweep, outcomes, apart=apart)
     optional = [
         cause_finding(sweep, outcomes),
+        mixed_scale_finding(sweep),
         best_finding(sweep, best),
         comparison_finding(group, compared, sweep.metric.name) if group else None,
         risk_summary(risks),

@@ -190,6 +190,7 @@ def _key_findings(by_kind: Mapping[str, Sequence[Said]]) -> list[Said]:
     order = (
         "early_stopping",
         "ends_at_bands",
+        "mixed_scale",
         "crash_rate",
         "causes",
         "best",

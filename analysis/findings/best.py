@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+from dataclasses import replace
 
+from ..outcomes.rates import proportion
 from ..ranking.equal_progress import EqualProgress
 from ..ranking.rank import CHOSEN
 from ..ranking.repeats import same_settings
 from ..results.tables import BestResult
 from ..types import Estimate, Finding, Sweep
-from .common import runs_in_words
+from .common import PROPORTION, runs_in_words
 
+SHARE_NAMES = re.compile(r"acc|f1|auc|precision|recall|iou|dice|share|percent|rate|top.?[15]")
+GAP = 10.0
 NO_REPEATS = "no repeats of one configuration in this sweep: its seed noise is not known"
 EARLY = 3
 """Logged values up to which a comparison is called early."""
@@ -43,6 +48,35 @@ def best_finding(sweep: Sweep, best: Sequence[BestResult]) -> Finding | None:
             "progress": top.run.progress,
             "unit": sweep.progress_unit,
         },
+    )
+
+
+def mixed_scale_finding(sweep: Sweep) -> Finding | None:
+    """Runs that log a share as a fraction where others log it in percent; None where nothing looks like it.
+
+    By the name of the metric, and a gap of GAP times or more between values up to 1 and values up to 100.
+    """
+    if not SHARE_NAMES.search(sweep.metric.name.casefold()):
+        return None
+    fractions = [run for run in sweep.runs if run.best is not None and 0 < run.best <= 1]
+    percents = [run for run in sweep.runs if run.best is not None and 1 < run.best <= 100]
+    if min(len(fractions), len(percents)) < 2:
+        return None
+    largest, smallest = max(run.best or 0.0 for run in fractions), min(run.best or 0.0 for run in percents)
+    if smallest < GAP * largest:
+        return None
+    total = len(fractions) + len(percents)
+    return Finding(
+        id="",
+        kind="mixed_scale",
+        subject=sweep.metric.name,
+        supported=True,
+        estimate=replace(proportion(len(fractions), total), unit="share"),
+        n=total,
+        method=f"a gap of {GAP:g} times or more between best values up to 1 and up to 100; {PROPORTION}",
+        caveats=("by the values alone: nothing in the records says in which unit a run logs",),
+        runs=tuple(run.id for run in fractions),
+        facts={"fractions": len(fractions), "percents": len(percents), "largest": largest, "smallest": smallest},
     )
 
 
@@ -84,6 +118,8 @@ def comparison_finding(group_by: str, compared: EqualProgress | None, metric: st
 
 def advice(finding: Finding) -> str | None:
     """The key of the recommendation that the finding carries; ``reports.words`` has its words."""
+    if finding.kind == "mixed_scale":
+        return "one_scale"
     if finding.kind == "best":
         return "repeat_best" if NO_REPEATS in finding.caveats else None
     if finding.kind == "comparison":

@@ -12,6 +12,7 @@ from ..format import (
     p_phrase,
     plural,
 )
+from .common import within
 
 
 def _best(f: Finding) -> str:
@@ -47,7 +48,19 @@ def _unit(f: Finding) -> str:
     return f.estimate.unit if f.estimate else "the metric"
 
 
+def _mixed_scale(f: Finding) -> str:
+    return (
+        f"{f.subject} seems to be logged as a fraction by {plural(f.facts['fractions'], 'run')} and in percent by "
+        f"{f.facts['percents']} (the largest of the first {number(f.facts['largest'])}, the smallest of the second "
+        f"{number(f.facts['smallest'])}): whatever compares these values compares unlike with unlike ({within(f)})."
+    )
+
+
 ADVICE: dict[str, Callable[[Finding], str]] = {
+    "one_scale": lambda f: (
+        f"Log {f.subject} in one unit in all runs, and read no ranking of this sweep until its {f.facts['fractions']} "
+        "runs in fractions are mended."
+    ),
     "repeat_best": lambda f: (
         f"Repeat the configuration of {f.subject} with other seeds before it is trusted: no configuration was "
         f"repeated, so nobody knows how much of its lead is luck."
@@ -63,6 +76,7 @@ ADVICE: dict[str, Callable[[Finding], str]] = {
 
 WORDS: dict[str, Callable[[Finding], str]] = {
     "best": _best,
+    "mixed_scale": _mixed_scale,
     "comparison": _comparison,
 }
 
