@@ -144,10 +144,9 @@ def _without_doubles(sweeps: Sequence[Sweep]) -> list[Sweep]:
     for sweep in sweeps:
         double = {run.id: of for run in sweep.runs for known, of in first.get(run.id, ()) if _same_run(run, known)}
         if sweep.runs and len(double) == len(sweep.runs):
-            raise UsageError(
-                f"all runs of {sweep.id} are in {' and '.join(sorted(set(double.values())))} too: a sweep is pooled "
-                "with others, not with itself"
-            )
+            where = " and ".join(sorted(set(double.values())))
+            said = f"{sweep.id} is named twice" if where == sweep.id else f"all runs of {sweep.id} are in {where} too"
+            raise UsageError(f"{said}: sweeps are pooled with others, not with themselves; name each once")
         for run in sweep.runs:
             first.setdefault(run.id, []).append((run, sweep.id))
         kept.append(_only(sweep, double))

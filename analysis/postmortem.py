@@ -30,6 +30,7 @@ from .levels import group_parameter, level_rows, levels_of
 from .outcomes.adjudicate import adjudicate, may_stop, stopping_rule
 from .outcomes.rates import crash_rate
 from .outlook import outlook
+from .pooling import MIXED_RULES
 from .ranking.best import best_results
 from .ranking.equal_progress import equal_progress
 from .ranking.rank import rank
@@ -60,8 +61,8 @@ def _other_reading(sweep: Sweep, now: float | None) -> Mapping[str, Outcome] | N
 
 def _no_rule(sweep: Sweep) -> str:
     """Why nothing is replayed, as the page says it."""
-    if sweep.parts and any(part.config is None or part.config.early_terminate for part in sweep.parts):
-        return "The sweeps have no rule in common; each was adjudicated by its own."
+    if sweep.parts and (sweep.config is None or sweep.config.early_terminate == MIXED_RULES):
+        return "The sweeps have none in common; each was adjudicated by its own."
     if sweep.config is None:
         return "Not known: the sweep's configuration is not here."
     try:

@@ -25,7 +25,7 @@ from .options import (
     SourceOption,
     SweepConfigOption,
     SweepOption,
-    asked_for,
+    asked_for_each,
 )
 from .output import write_report
 
@@ -46,6 +46,8 @@ Start here:
     aftersweep report export.csv              W&B's table export
 
     aftersweep report ENTITY/PROJECT/SWEEP    a W&B server; a URL will do
+
+    aftersweep report SWEEP SWEEP SWEEP       several sweeps of one project, pooled
 
 Exit codes: 0 done, 2 the request cannot be met (one line says why), 130 interrupted, 1 a fault of aftersweep.""",
 )
@@ -69,12 +71,19 @@ def options(
 @app.command()
 def report(
     sweep: Annotated[
-        str, typer.Argument(help="A folder, an export file, ENTITY/PROJECT/SWEEP, a URL, or a sweep's id.")
+        list[str],
+        typer.Argument(
+            metavar="SWEEP...",
+            help="A folder, an export file, ENTITY/PROJECT/SWEEP, a URL, or a sweep's id; several of one project make "
+            "one page.",
+        ),
     ],
     output: Annotated[
         Path | None,
         typer.Option(
-            "--output", "-o", help="Where to write; '-' is standard output. Default: aftersweep-ID.FORMAT here."
+            "--output",
+            "-o",
+            help="Where to write; '-' is standard output. Default: aftersweep-ID.FORMAT here (A+B.FORMAT).",
         ),
     ] = None,
     format_: Annotated[
@@ -102,13 +111,17 @@ def report(
     archive: ArchiveOption = None,
     quiet: QuietOption = False,
 ) -> None:
-    """Write the page of one sweep: what ended each run, what carries risk, what to run next.
+    """Write the page of a sweep: what ended each run, what carries risk, what to run next.
+
+    Several sweeps of one project make one page: runs are compared within their own sweep, and what it says is pooled.
 
     [bold]Examples[/bold]
 
         aftersweep report 4yfw48ad -o sample.html
 
         aftersweep report ./wandb --sweep-config sweep.yaml
+
+        aftersweep report me/project/abc123 me/project/def456 me/project/ghi789
 
         aftersweep report me/project/abc123 --format json -o - | jq .crash_rate
 
@@ -118,7 +131,7 @@ def report(
     """
     from ..analysis.tidy import Options
 
-    request = asked_for(sweep, source, sweep_id, all_runs, sweep_config, column)
+    requests = asked_for_each(sweep, source, sweep_id, all_runs, sweep_config, column)
     chosen = Options(
         metric=metric,
         goal=goal,
@@ -128,7 +141,7 @@ def report(
     )
     with showing_progress(quiet) as progress:
         write_report(
-            request,
+            requests,
             open_archive(archive),
             chosen,
             group_by=group_by,

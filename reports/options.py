@@ -57,6 +57,26 @@ def asked_for(
     )
 
 
+def asked_for_each(
+    words: Sequence[str],
+    source: str | None,
+    sweep: str | None,
+    all_runs: bool,
+    sweep_config: Path | None,
+    column: Sequence[str] | None,
+) -> list[Request]:
+    """One request a word. Raises UsageError for several words with an option that is about one of them."""
+    if len(words) > 1:
+        given = {"--sweep": sweep, "--all-runs": all_runs, "--sweep-config": sweep_config, "--column": column}
+        for option, value in given.items():
+            if value:
+                raise UsageError(
+                    f"{option} is about one sweep, and {len(words)} are named; read each into the archive with its own "
+                    f"options first (aftersweep harvest SWEEP {option} ...), then report their ids together"
+                )
+    return [asked_for(word, source, sweep, all_runs, sweep_config, column) for word in words]
+
+
 def parse_columns(words: Sequence[str]) -> dict[str, str]:
     """``NAME=ROLE`` words of --column as a mapping. Raises UsageError for a word without '='."""
     columns = {}

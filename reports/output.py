@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from ..analysis.archive.store import Archive
     from ..analysis.resolve import Request
     from ..analysis.results.postmortem import PostMortem
-    from ..analysis.sources.base import Progress
+    from ..analysis.sources.base import Progress, RawRun, RawSweep
     from ..analysis.tidy import Options
 
 FORMATS = {"html": "html", "md": "md", "json": "json"}
@@ -40,7 +40,7 @@ def choose_format(format_: str | None, output: Path | None) -> str:
 
 
 def write_report(
-    request: Request,
+    requests: Sequence[Request],
     archive: Archive,
     options: Options,
     *,
@@ -51,25 +51,51 @@ def write_report(
     progress: Progress | None,
     quiet: bool,
 ) -> None:
-    """Read, analyse, write; and say in a few lines what was found and where the page is."""
+    """Read, analyse, write; and say in a few lines what was found and where the page is. Several sweeps are pooled."""
+    from ..analysis.pooling import pool
     from ..analysis.postmortem import post_mortem
-    from ..analysis.resolve import load, resolve
     from ..analysis.tidy import tidy
-    from .console import say
 
     chosen = choose_format(format_, output)
     check_writable(output)
-    resolved = resolve(request, archive)
-    if not quiet:
-        say(f"reading {resolved.kind} {resolved.target} ({resolved.decided_by})")
-    raw, runs = load(resolved, archive, progress)
-    sweep = tidy(raw, runs, options)
+    read = [_read(request, archive, progress, quiet, several=len(requests) > 1) for request in requests]
+    wanted = _options_of_each(options, [runs for _, runs in read])
+    sweep = pool([tidy(raw, runs, asked) for (raw, runs), asked in zip(read, wanted, strict=True)])
     asked = tuple({"text": text, "where": text} for text in claims)
     result = post_mortem(replace(sweep, claims=(*sweep.claims, *asked)), group_by=group_by)
     target = output or Path(f"aftersweep-{safe_name(sweep.id)}.{chosen}")
     put(target, rendered(result, chosen))
     if not quiet:
         _summary(result, target)
+
+
+def _read(
+    request: Request, archive: Archive, progress: Progress | None, quiet: bool, *, several: bool
+) -> tuple[RawSweep, list[RawRun]]:
+    """One sweep's raw records; its progress under its own name where there are several."""
+    from ..analysis.resolve import load, resolve
+    from .console import say
+
+    resolved = resolve(request, archive)
+    if not quiet:
+        say(f"reading {resolved.kind} {resolved.target} ({resolved.decided_by})")
+    shown = progress
+    if progress is not None and several:
+
+        def shown(done: int, total: int | None, what: str) -> None:
+            progress(done, total, f"{request.word}: {what}")
+
+    return load(resolved, archive, shown)
+
+
+def _options_of_each(options: Options, runs: Sequence[Sequence[RawRun]]) -> list[Options]:
+    """The options of each sweep: a run that is left out need be in one of them only."""
+    names = [{word for run in some for word in (run.id, run.name)} for some in runs]
+    unknown = [word for word in options.exclude if not any(word in known for known in names)]
+    return [
+        replace(options, exclude=(*(unknown if i == 0 else ()), *(w for w in options.exclude if w in known)))
+        for i, known in enumerate(names)
+    ]
 
 
 def rendered(result: PostMortem, format_: str) -> str:
@@ -85,7 +111,7 @@ def rendered(result: PostMortem, format_: str) -> str:
 
 def safe_name(sweep_id: str) -> str:
     """A sweep's id as a piece of a file name: an id from a server is never a path."""
-    return re.sub(r"[^A-Za-z0-9_-]", "_", sweep_id)[:64] or "sweep"
+    return re.sub(r"[^A-Za-z0-9_+-]", "_", sweep_id)[:64] or "sweep"
 
 
 def check_writable(output: Path | None) -> None:

@@ -205,7 +205,13 @@ def _draft(question: Question, contrast: Contrast, effects: Sequence[_Effect], s
 
 
 def _judged(drafts: Sequence[_Draft]) -> tuple[PooledLevel, ...]:
-    """The drafts pooled and adjusted over all of them, the smallest q first."""
+    """The drafts pooled and adjusted over all of one question, the smallest q first."""
+    found = [row for question in ("crash", "metric") for row in _answers([d for d in drafts if d.question == question])]
+    return tuple(sorted(found, key=lambda row: (row.q, row.p, row.question, row.text)))
+
+
+def _answers(drafts: Sequence[_Draft]) -> list[PooledLevel]:
+    """The drafts of one question, a family of tests."""
     taus, prior = spreads(), log_f_prior(GRID)
     populations = [partial_pool(np.array([e.likelihood for e in d.effects]), GRID, prior, taus) for d in drafts]
     classics = [_classic(population) for population in populations]
@@ -217,7 +223,7 @@ def _judged(drafts: Sequence[_Draft]) -> tuple[PooledLevel, ...]:
         level = 1 - ALPHA * called / len(drafts) if q[i] <= ALPHA else 1 - ALPHA
         row = _row(draft, population, classic, taus, level)
         found.append(replace(row, p=p[i], q=float(q[i]), differ_q=float(differ_q[i])))
-    return tuple(sorted(found, key=lambda row: (row.q, row.p, row.question, row.text)))
+    return found
 
 
 def _holm(p: Sequence[float]) -> Floats:

@@ -13,7 +13,7 @@ CRASH = "conditional likelihood of each sweep, runs held against those of their 
 METRIC = "difference of means within each sweep (Student), values pulled in to the outer fences"
 MODEL = (
     "hierarchical model, half-normal prior (0.5) of the sweeps' spread, log-F(1, 1) of the mean; p: twice the "
-    "posterior chance of the other direction; q: Holm over all levels and both questions"
+    "posterior chance of the other direction; q: Holm over all levels"
 )
 
 
@@ -99,7 +99,7 @@ def _differ(result: Pooled, level: PooledLevel) -> Finding:
         supported=True,
         estimate=level.spread,
         n=sum(effect.n_in + effect.n_out for effect in level.sweeps),
-        method="Cochran's Q of the sweeps' own estimates; q: Holm over all levels and both questions; "
+        method="Cochran's Q of the sweeps' own estimates; q: Holm over all levels; "
         "estimate: the sweeps' spread in the hierarchical model",
         p=level.differ_p,
         q=level.differ_q,

@@ -79,11 +79,11 @@ class PooledLevel:
     p: float
     """Twice the posterior chance that the mean effect goes the other way."""
     q: float
-    """p adjusted over all levels of both questions (Holm)."""
+    """p adjusted over all levels of its question (Holm)."""
     differ_p: float
     """Of Cochran's test that the sweeps have one effect."""
     differ_q: float
-    """differ_p adjusted over all levels of both questions (Holm)."""
+    """differ_p adjusted over all levels of its question (Holm)."""
     runs: tuple[str, ...]
     """The runs at the level, of the sweeps compared."""
 

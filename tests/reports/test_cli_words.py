@@ -47,7 +47,7 @@ def two_sweeps(tmp_path: Path) -> Path:
         (("report", "a", "--metrik", "b"), "--metrik"),
         (("export", "4yfw48ad"), "'--output'"),
         (("prune", "--days", "soon"), "'--days'"),
-        (("report", "a", "b"), "`aftersweep report --help`"),
+        (("harvest", "a", "b"), "`aftersweep harvest --help`"),
         (("report", "./wnadb"), "there is no file or folder './wnadb'"),
         (("report", "runs.csv"), "there is no file or folder 'runs.csv'"),
         (("report", "sweep"), "the name of an export ends in .csv"),
