@@ -16,6 +16,7 @@ os.environ |= dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM
 import argparse
 import hashlib
 import json
+import pickle
 import time
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -25,10 +26,12 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from .cells import Cell, judge_of, plan, play, quick
+from .cells import Cell, plan, play, quick
 from .figures import figures
+from .population import Population, population
 from .ratios import Judge
 from .report import cost, to_markdown, to_table, write_readme
+from .scenarios import scenario as world_of
 from .tally import Results
 
 ROOT = Path(__file__).parents[2]
@@ -37,35 +40,51 @@ BATCH_S = 8.0
 """About how long one batch should take; what a kill may lose."""
 
 
-def code_version() -> str:
+def code_version(rooms: tuple[str, ...] = ("analysis", "reports", "tests/truth", "tests/outcomes")) -> str:
     """Changes with any file that the figures depend on."""
     digest = hashlib.sha256()
-    for room in ("analysis", "reports", "tests/truth", "tests/outcomes"):
-        for path in sorted((ROOT / room).rglob("*")):
-            if path.suffix in (".py", ".j2") and path.name not in ("bench.py", "report.py"):
+    for room in rooms:
+        for path in sorted([*(ROOT / room).rglob("*"), ROOT / room]):
+            if path.suffix in (".py", ".j2") and path.name not in ("bench.py", "figures.py", "report.py"):
                 digest.update(path.relative_to(ROOT).as_posix().encode() + path.read_bytes())
     return digest.hexdigest()[:12]
 
 
+WORLDS = ("world", "trials", "search", "simulator", "records", "scenarios", "population")
+
+
 @lru_cache(maxsize=2)
-def _judge(cell: Cell) -> Judge | None:
-    return judge_of(cell)
+def _judge(scenario: str, runs: int) -> Judge:
+    """The truth of a scenario and size; its population is kept in a file beside the results."""
+    version = code_version(tuple(f"tests/truth/{name}.py" for name in WORLDS))
+    name = hashlib.sha256(f"{version} {scenario} {runs}".encode()).hexdigest()[:16]
+    path = OUT.parent / "populations" / f"{name}.pickle"
+    if path.exists():
+        people = Population(world_of(scenario, runs), **pickle.loads(path.read_bytes()))
+    else:
+        people = population(scenario, runs)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        kept = {key: value for key, value in vars(people).items() if key != "world"}
+        half = path.with_suffix(f".{os.getpid()}")
+        half.write_bytes(pickle.dumps(kept))
+        half.replace(path)
+    return Judge(people)
 
 
 def _batch(cell: Cell, indices: list[int], version: str) -> list[str]:
     """Lines of the results file for some sweeps of a cell."""
-    judge = _judge(cell)
+    judge = _judge(cell.scenario, cell.runs) if cell.has_truth else None
     lines = []
     for index in indices:
-        begun = time.perf_counter()
+        begun = time.process_time()
         record = play(cell, index, judge)
-        line = {"cell": cell.key, "i": index, "version": version, "s": round(time.perf_counter() - begun, 4)}
+        line = {"cell": cell.key, "i": index, "version": version, "s": round(time.process_time() - begun, 4)}
         lines.append(json.dumps(line | {"counts": record.counts, "notes": list(record.notes)}))
     return lines
 
 
-def read_results(path: Path, version: str) -> Results:
-    """What the file holds of this version; a broken last line, as a kill leaves it, is passed over."""
+def read_results(path: Path, version: str | None) -> Results:
+    """What the file holds of this version (None: of any); a broken last line, as a kill leaves it, is passed over."""
     results = Results()
     if path.exists():
         for text in path.read_text(encoding="utf-8").splitlines():
@@ -73,7 +92,7 @@ def read_results(path: Path, version: str) -> Results:
                 line = json.loads(text)
             except json.JSONDecodeError:
                 continue
-            if line["version"] == version:
+            if version in (None, line["version"]):
                 results.add(line["cell"], line["i"], line["s"], line["counts"], line["notes"])
     return results
 
@@ -89,10 +108,10 @@ def _batches(cells: list[Cell], results: Results) -> Iterator[tuple[Cell, list[i
             yield cell, left[start : start + size]
 
 
-def run(cells: list[Cell], path: Path, workers: int, console: Console) -> Results:
-    """All cells measured, those that the file has already left out."""
+def run(cells: list[Cell], path: Path, workers: int, console: Console, *, any_code: bool) -> Results:
+    """All cells measured, but for the sweeps that the file has already."""
     version = code_version()
-    results = read_results(path, version)
+    results = read_results(path, None if any_code else version)
     path.parent.mkdir(parents=True, exist_ok=True)
     work = list(_batches(cells, results))
     columns = (TextColumn("{task.description:42}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
@@ -120,6 +139,7 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="a twentieth of the sweeps")
     parser.add_argument("--only", default="", help="only cells whose name holds these words")
     parser.add_argument("--out", type=Path, default=OUT, help="the results file, which is added to")
+    parser.add_argument("--any-code", action="store_true", help="count lines of other versions of the code too")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--write", action="store_true", help="put the table into the README")
     asked = parser.parse_args()
@@ -128,10 +148,12 @@ def main() -> None:
         console = Console(width=200)
     cells = [cell for cell in (quick() if asked.quick else plan()) if asked.only in cell.key]
     begun = time.perf_counter()
-    results = run(cells, asked.out, asked.workers, console)
+    results = run(cells, asked.out, asked.workers, console, any_code=asked.any_code)
     found = figures(results)
     console.print(to_table(found))
     console.print(cost(results))
+    whole = sum(cell.sweeps * results.seconds(cell.key) for cell in plan())
+    console.print(f"the whole plan at this cost: {whole:.0f} CPU s")
     console.print(f"{time.perf_counter() - begun:.0f} s on {asked.workers} workers; results in {asked.out}")
     asked.out.with_suffix(".md").write_text(to_markdown(found, results), encoding="utf-8")
     if asked.write:

@@ -24,20 +24,19 @@ ALPHA = 0.05
 SMALL = ((9, "n up to 9"), (24, "n 10 to 24"), (10**9, "n from 25"))
 
 
-def statistics_alone(made: Simulated, judge: Judge) -> Counts:
-    """The risk analysis and the tables on the true outcomes, and the page as it was before."""
+def statistics_alone(made: Simulated, judge: Judge, *, whole: bool) -> Counts:
+    """The risk analysis on the true outcomes, and the page as it was before; ``whole``: pairs and levels too."""
     outcomes = true_outcomes(made.truth)
     stopping = made.truth.world.rule
     around = circumstances(made.sweep, outcomes, early_stopping=stopping)
-    risks = parameter_risks(made.sweep, outcomes, early_stopping=stopping, apart=suspect(around))
-    rows = {name: level_rows(made.sweep, outcomes, name) for name in made.sweep.parameters}
-    pairs = interactions(made.sweep, outcomes, apart=suspect(around))
-    return {
-        **risk_counts(risks, around, made.truth, judge),
-        **pair_counts(pairs, made.truth, judge),
-        **rate_counts(rows, made.truth, judge),
-        **baseline(made.sweep, made.truth, judge),
-    }
+    apart = suspect(around)
+    risks = parameter_risks(made.sweep, outcomes, early_stopping=stopping, apart=apart)
+    counts = {**risk_counts(risks, around, made.truth, judge), **baseline(made.sweep, made.truth, judge)}
+    if whole:
+        rows = {name: level_rows(made.sweep, outcomes, name) for name in made.sweep.parameters}
+        counts |= pair_counts(interactions(made.sweep, outcomes, apart=apart), made.truth, judge)
+        counts |= rate_counts(rows, made.truth, judge)
+    return counts
 
 
 def risk_counts(risks: Sequence[ParameterRisk], around: Sequence[ParameterRisk], truth: Truth, judge: Judge) -> Counts:
