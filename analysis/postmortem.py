@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 
 from .across.compare import pooled as across
@@ -36,6 +36,7 @@ from .ranking.equal_progress import equal_progress
 from .ranking.rank import rank
 from .recommend import recommendations
 from .results.postmortem import PostMortem
+from .risk.cases import counted
 from .risk.circumstances import circumstances, suspect
 from .risk.contrasts import all_contrasts
 from .risk.factors import held_claims, parameter_risks
@@ -79,10 +80,13 @@ def _described(sweep: Sweep, rule: Hyperband | None) -> str | None:
     return f"{rule.described}; it looked at {sweep.judged.metric.name}"
 
 
-def post_mortem(sweep: Sweep, *, group_by: str | None = None, now: float | None = None) -> PostMortem:
+def post_mortem(
+    sweep: Sweep, *, group_by: str | None = None, now: float | None = None, count_causes: Collection[str] = ()
+) -> PostMortem:
     """Everything that can be said about the sweep.
 
-    group_by: the parameter that architectures are told apart by; now: seconds since 1970, for runs that still run.
+    group_by: the parameter that architectures are told apart by; now: seconds since 1970, for runs that still run;
+    count_causes: causes of a crash that count against a setting beside those that a setting could be at fault for.
     Raises UsageError for a group_by that was not swept or a claim that does not fit the sweep.
     """
     rule = stopping_rule(sweep)
@@ -97,9 +101,10 @@ def post_mortem(sweep: Sweep, *, group_by: str | None = None, now: float | None 
     around = circumstances(sweep, outcomes, early_stopping=stopping)
     apart = suspect(around)
     families = all_contrasts(sweep, outcomes)
-    risks = parameter_risks(sweep, outcomes, early_stopping=stopping, apart=apart, families=families)
-    pairs = interactions(sweep, outcomes, apart=apart, families=families)
-    claims = held_claims(sweep, outcomes, early_stopping=stopping)
+    causes = counted(count_causes)
+    risks = parameter_risks(sweep, outcomes, early_stopping=stopping, causes=causes, apart=apart, families=families)
+    pairs = interactions(sweep, outcomes, causes=causes, apart=apart, families=families)
+    claims = held_claims(sweep, outcomes, early_stopping=stopping, causes=causes, apart=apart)
     alone = not sweep.parts  # what takes runs together without regard to their sweep would blame a level for it
     compared = equal_progress(sweep, levels_of(sweep, group)) if group and alone else None
     survived = survival(sweep, outcomes, bands)

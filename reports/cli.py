@@ -103,6 +103,13 @@ def report(
         list[str] | None,
         typer.Option(help="Hold a claimed risk against the data: PARAM=VALUE, several joined by commas."),
     ] = None,
+    count_cause: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Count crashes of this cause against the settings too: code_error, infrastructure or preempted; "
+            "may be given again."
+        ),
+    ] = None,
     source: SourceOption = None,
     sweep_id: SweepOption = None,
     all_runs: AllRunsOption = False,
@@ -146,6 +153,7 @@ def report(
             chosen,
             group_by=group_by,
             claims=tuple(claim or ()),
+            count_causes=tuple(count_cause or ()),
             output=output,
             format_=format_,
             progress=progress,

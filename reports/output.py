@@ -46,6 +46,7 @@ def write_report(
     *,
     group_by: str | None,
     claims: Sequence[str],
+    count_causes: Sequence[str],
     output: Path | None,
     format_: str | None,
     progress: Progress | None,
@@ -62,7 +63,7 @@ def write_report(
     wanted = _options_of_each(options, [runs for _, runs in read])
     sweep = pool([tidy(raw, runs, asked) for (raw, runs), asked in zip(read, wanted, strict=True)])
     asked = tuple({"text": text, "where": text} for text in claims)
-    result = post_mortem(replace(sweep, claims=(*sweep.claims, *asked)), group_by=group_by)
+    result = post_mortem(replace(sweep, claims=(*sweep.claims, *asked)), group_by=group_by, count_causes=count_causes)
     target = output or Path(f"aftersweep-{safe_name(sweep.id)}.{chosen}")
     put(target, rendered(result, chosen))
     if not quiet:

@@ -22,6 +22,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ..errors import UsageError
 from ..types import CAUSES, Floats, Outcome, Run, Sweep
 
 NOT_THE_SETTING = ("code_error", "infrastructure", "preempted")
@@ -64,6 +65,14 @@ class Cases:
     def ratio(self) -> str:
         """The name of the ratio that compares two groups."""
         return "hazard ratio" if self.by_progress else "odds ratio"
+
+
+def counted(extra: Collection[str]) -> tuple[str, ...]:
+    """SETTING_CAUSES and ``extra``, which the user asked for; UsageError for a word that is no such cause."""
+    for word in extra:
+        if word not in NOT_THE_SETTING:
+            raise UsageError(f"--count-cause {word}: it must be one of {', '.join(NOT_THE_SETTING)}")
+    return (*SETTING_CAUSES, *extra)
 
 
 def crash_weight(outcome: Outcome, causes: Collection[str] = SETTING_CAUSES) -> float:

@@ -83,13 +83,23 @@ def _adjusted(
     return tuple(done)
 
 
-def held_claims(sweep: Sweep, outcomes: Mapping[str, Outcome], *, early_stopping: bool) -> tuple[RiskFactor, ...]:
-    """The risks that somebody claimed (``Sweep.claims``), each held against the data; q adjusted over the claims."""
-    cases = make_cases(sweep, outcomes, early_stopping=early_stopping)
+def held_claims(
+    sweep: Sweep,
+    outcomes: Mapping[str, Outcome],
+    *,
+    early_stopping: bool,
+    causes: Collection[str] = SETTING_CAUSES,
+    apart: Collection[str] = (),
+) -> tuple[RiskFactor, ...]:
+    """The risks that somebody claimed (``Sweep.claims``), each held against the data; q adjusted over the claims.
+
+    causes, apart: as for ``parameter_risks``.
+    """
+    cases = make_cases(sweep, outcomes, early_stopping=early_stopping, causes=causes, apart=apart)
     families = {}
     for i, claim in enumerate(sweep.claims):
         families[f"{i:06d}"] = [claim_contrast(sweep, cases.runs, parse_where(claim["where"], sweep))]
-    judged = {risk.parameter: risk.contrasts[0] for risk in judge(sweep, outcomes, cases, families)}
+    judged = {risk.parameter: risk.contrasts[0] for risk in judge(sweep, outcomes, cases, families, causes)}
     return tuple(replace(judged[f"{i:06d}"], claimed=claim["text"]) for i, claim in enumerate(sweep.claims))
 
 

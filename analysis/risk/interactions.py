@@ -18,7 +18,7 @@ from scipy import stats
 
 from ..results.risk import Pairs, RiskFactor
 from ..types import Estimate, Floats, Outcome, Sweep
-from .cases import Cases, Ints, counts, make_cases
+from .cases import SETTING_CAUSES, Cases, Ints, counts, make_cases
 from .contrasts import Contrast, all_contrasts
 from .draws import Board, board
 from .firth import hazard_model
@@ -60,6 +60,7 @@ def interactions(
     sweep: Sweep,
     outcomes: Mapping[str, Outcome],
     *,
+    causes: Collection[str] = SETTING_CAUSES,
     apart: Collection[str] = (),
     families: Mapping[str, Sequence[Contrast]] | None = None,
     most: int = 5,
@@ -67,10 +68,10 @@ def interactions(
     """The pairs with the smallest p.
 
     By progress with and without a stopping rule: hazards multiply where settings act by themselves, shares of crashed
-    runs, which end at one, do not. apart: ids of runs that are compared among themselves only.
+    runs, which end at one, do not. causes, apart: as for ``parameter_risks``.
     families: ``all_contrasts``, where they are there already.
     """
-    cases = make_cases(sweep, outcomes, early_stopping=True, apart=apart)
+    cases = make_cases(sweep, outcomes, early_stopping=True, causes=causes, apart=apart)
     if cases.crash.sum() < FEWEST_CRASHES:
         return Pairs(shown=(), tested=0, runs=len(cases.runs))
     pairs = _pairs(all_contrasts(sweep, outcomes) if families is None else families)

@@ -200,3 +200,9 @@ def test_settings_that_the_client_refuses_are_named(name: str, value: str, tmp_p
     said = refused(run("report", WHOLE, cwd=tmp_path, WANDB_API_KEY=KEY, **{name: value}))
     assert "settings cannot be used" in said
     assert "WANDB_" in said
+
+
+def test_a_cause_that_no_setting_answers_for_counts_only_when_asked(tmp_path: Path) -> None:
+    """--count-cause takes one of three words, and names them for another."""
+    said = refused(run("report", "4yfw48ad", "--source", "sample", "--count-cause", "diverged", cwd=tmp_path))
+    assert "it must be one of code_error, infrastructure, preempted" in said
