@@ -2,6 +2,7 @@
 
 - ``alone``: the statistics on true outcomes. ``adjusted``: the Firth-penalised ratio alone.
 - ``page``: the whole page, its sentences and the same statistics on what was adjudicated.
+- ``pooled``: the page of three sweeps of one world.
 - ``best``: the chance that each level is the best, where gains are drawn anew for each sweep.
 - ``outcomes``: the labels and chances of ``tests.outcomes``' simulator, whose controllers are harder.
 """
@@ -29,11 +30,11 @@ from .measures import pair_counts, rate_counts, risk_counts, statistics_alone
 from .ratios import Judge, covers
 from .scenarios import MODELS, NULL, SCENARIOS, scenario
 from .sentences import read
-from .simulator import Simulated, simulate, true_outcomes
+from .simulator import Simulated, several, simulate, true_outcomes
 from .tally import Counts
 from .world import Swept, World
 
-Kind = Literal["alone", "adjusted", "page", "best", "outcomes"]
+Kind = Literal["alone", "adjusted", "page", "pooled", "best", "outcomes"]
 NOW = 2e9
 
 
@@ -80,6 +81,8 @@ OUTCOMES: Mapping[str, Mapping[str, Any]] = {
     "times, no crash": {"hazard": 0.0},
     "no times": {"times": "missing"},
 }
+POOLED = ("nothing", "unequal metric", "one of 3", "one of 5, Hyperband")
+TOGETHER = 3
 WHOLE_EVERY = 4
 """Sweeps of statistics alone of which one has its pairs and levels judged too."""
 BEST: Mapping[str, tuple[float, bool]] = {
@@ -100,6 +103,7 @@ def plan() -> list[Cell]:
     cells += [Cell("alone", name, 1000, 15) for name in ("unequal metric", "drift, Hyperband", "one of 5, Hyperband")]
     cells += [Cell("adjusted", name, runs, 2000) for name in ADJUSTED for runs in (20, 50, 200)]
     cells += [Cell("page", name, runs, sweeps) for name in SCENARIOS for runs, sweeps in ((20, 50), (50, 30), (200, 4))]
+    cells += [Cell("pooled", name, 20, 40) for name in POOLED]
     cells += [Cell("best", name, runs, 500) for name in BEST for runs in (20, 50)]
     cells += [Cell("outcomes", name, 50, 300) for name in OUTCOMES]
     return sorted(cells, key=lambda cell: (cell.scenario, cell.runs))
@@ -121,6 +125,8 @@ def play(cell: Cell, index: int, judge: Judge | None) -> Record:
     world = scenario(cell.scenario, cell.runs)
     if cell.kind == "page":
         return _page(simulate(_shown(world, index), cell.runs, seed), judge, claims=index % 3 == 0)
+    if cell.kind == "pooled":
+        return _page(several(_shown(world, index % 7), cell.runs, seed, TOGETHER), judge, claims=False)
     made = simulate(world, cell.runs, seed)
     if cell.kind == "adjusted":
         return Record(_adjusted(made, judge))

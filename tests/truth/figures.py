@@ -205,7 +205,7 @@ def _shortfall(ours: Tally, oracle: Tally) -> Share | None:
 
 
 def _sentences(results: Results) -> list[Figure]:
-    pages = results.named("page")
+    pages = [*results.named("page"), *results.named("pooled")]
     rows = _main(
         _row(
             results, "sentences", "wrong sentences", "sentences", pages, Goal(high=0.02), before="before: all sentences"

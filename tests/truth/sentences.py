@@ -54,6 +54,7 @@ NO_STATEMENT = tuple(
         r"^- (out of memory|diverged|code error|infrastructure|preempted|unknown): \d+( \(run .*\))?$",
         r"^No (run|swept parameter|other parameter|parameter|finding) ",
         r"^The sweep has no runs\.$",
+        r"; each sweep in the light of the others\.$",
         r":$",  # what the table below it shows
         r"^Method: ",
         r"^\S+ \S+, run \S+, .+$",  # the run whose configuration follows

@@ -11,12 +11,13 @@ import heapq
 import math
 from bisect import insort
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from aftersweep.analysis.pooling import pool
 from aftersweep.analysis.sweepfile.hyperband import Hyperband, position, read_hyperband
-from aftersweep.analysis.types import Outcome, OutcomeLabel, Sweep
+from aftersweep.analysis.types import Floats, Outcome, OutcomeLabel, Run, Sweep
 
 from ..factories import HYPERBAND, START
 from .records import run_of, sweep_of
@@ -82,6 +83,50 @@ def simulate(world: World, runs: int, seed: int | tuple[int, ...]) -> Simulated:
         index={run.id: i for i, run in enumerate(made)},
     )
     return Simulated(sweep=sweep_of(world, made), truth=truth)
+
+
+def several(world: World, runs: int, seed: tuple[int, ...], count: int) -> Simulated:
+    """``count`` sweeps of one world, one after the other, pooled as ``analysis.pooling`` does."""
+    made = [simulate(world, runs, (*seed, k)) for k in range(count)]
+    parts = []
+    later = 0.0
+    for k, one in enumerate(made):
+        parts.append(replace(one.sweep, id=f"sweep-{k}", runs=tuple(_moved(run, k, later) for run in one.sweep.runs)))
+        later += max(run.ended_at or START for run in one.sweep.runs) - START + 3600.0
+    sweep = pool(parts)
+    truths = [one.truth for one in made]
+    ids = tuple(f"s{k}-{i}" for k, truth in enumerate(truths) for i in truth.ids)
+
+    def joined(name: str) -> Floats:
+        return np.concatenate([getattr(truth, name) for truth in truths])
+
+    whole = Truth(
+        world=world,
+        ids=ids,
+        labels=tuple(label for truth in truths for label in truth.labels),
+        causes=tuple(cause for truth in truths for cause in truth.causes),
+        hazard=joined("hazard"),
+        exposure=joined("exposure"),
+        final=joined("final"),
+        places={p.name: np.concatenate([truth.places[p.name] for truth in truths]) for p in world.parameters},
+        hosts=tuple(host for truth in truths for host in truth.hosts),
+        silent=tuple(bad for truth in truths for bad in truth.silent),
+        progress=joined("progress"),
+        best=joined("best"),
+        index={run_id: i for i, run_id in enumerate(ids)},
+    )
+    return Simulated(sweep=sweep, truth=whole)
+
+
+def _moved(run: Run, number: int, later: float) -> Run:
+    """The run with an id of its own and a start ``later`` seconds on."""
+    return replace(
+        run,
+        id=f"s{number}-{run.id}",
+        created_at=None if run.created_at is None else run.created_at + later,
+        ended_at=None if run.ended_at is None else run.ended_at + later,
+        metric_time=run.metric_time + later,
+    )
 
 
 def true_outcomes(truth: Truth) -> dict[str, Outcome]:

@@ -13,6 +13,7 @@ from scipy import stats
 from aftersweep.analysis.postmortem import post_mortem
 from aftersweep.analysis.results.risk import ParameterRisk
 from aftersweep.analysis.risk.factors import parameter_risks
+from aftersweep.reports.narrate import WORDS
 from aftersweep.reports.render import to_markdown
 
 from .bench import read_results
@@ -25,7 +26,7 @@ from .ratios import Judge
 from .report import BEGIN, END, write_readme
 from .scenarios import SCENARIOS, scenario
 from .sentences import Verdicts, read
-from .simulator import simulate, true_outcomes
+from .simulator import several, simulate, true_outcomes
 from .tally import Results, Tally
 from .world import Truth
 
@@ -148,10 +149,19 @@ def test_a_line_that_is_no_finding_is_caught() -> None:
     assert len(said.unsaid) == 1
 
 
-def test_kinds_are_judged_by_name() -> None:
-    """The kinds that any page of these tests shows are a good part of those that have a judge."""
-    seen = {"recommendation" if kind.startswith("advice") else kind for _, page in _pages() for kind in page.by_kind}
-    assert len(seen) >= len(set(JUDGES) & seen) >= 10
+def test_every_kind_of_finding_has_a_judge() -> None:
+    """Nobody adds a sentence that is not held against the truth; nor is there a judge of what is never said."""
+    assert set(JUDGES) == set(WORDS)
+
+
+def test_sweeps_of_one_world_are_judged_together() -> None:
+    """The page of three sweeps pooled is read like any other."""
+    made = several(scenario("one of 3", 20), 20, (1,), 3)
+    assert [run.id for run in made.sweep.runs] == list(made.truth.ids)
+    result = post_mortem(made.sweep, now=2e9)
+    page = read(Case(result, made, _judge("one of 3", 20)), to_markdown(result, "0", 0.0))
+    assert "pooled_level" in page.by_kind
+    assert (page.unsaid, page.unfounded) == ((), ())
 
 
 def test_a_share_widens_where_sweeps_differ() -> None:

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 
 from aftersweep.analysis.types import Finding
 
-from . import best, ends, explain, risk, space
+from . import best, ends, explain, pooling, risk, space
 from .case import Case, Judging, Verdict
 
 __all__ = ["JUDGES", "Case", "Verdict", "verdict"]
@@ -39,5 +39,6 @@ JUDGES: Mapping[str, Judging] = {
     **best.JUDGES,
     **explain.JUDGES,
     **space.JUDGES,
+    **pooling.JUDGES,
     "recommendation": _recommendation,
 }
