@@ -17,7 +17,7 @@ import numpy as np
 from scipy import stats
 
 from ..results.risk import Pairs, RiskFactor
-from ..types import Estimate, Floats, Outcome, Sweep
+from ..types import Floats, Outcome, Sweep
 from .cases import SETTING_CAUSES, Cases, Ints, counts, make_cases
 from .contrasts import Contrast, all_contrasts
 from .draws import Board, board
@@ -163,7 +163,6 @@ def _row(sweep: Sweep, cases: Cases, pair: _Pair, z: float, p: float, q: float) 
     recorded = [run for run in sweep.runs if run.state in ("crashed", "failed")]
     inside = sum(run.id in ids for run in recorded)
     within = [run.id for run in sweep.runs if run.id in ids]
-    effect = model.ratios[0] if model.ratios else Estimate(value=None)
     return RiskFactor(
         text=f"{pair.a.text} and {pair.b.text}",
         where={**pair.a.where, **pair.b.where},
@@ -173,7 +172,7 @@ def _row(sweep: Sweep, cases: Cases, pair: _Pair, z: float, p: float, q: float) 
         n_in=int(both.sum()),
         k_out=counts(cases.crash[~both]),
         n_out=int((~both).sum()),
-        effect=replace(effect, unit="ratio of ratios"),
+        effect=replace(model.ratios[2], unit="ratio of ratios"),
         z=z,
         p=p,
         q=q,

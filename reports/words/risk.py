@@ -28,11 +28,15 @@ def _effect(f: Finding) -> str:
 def _seen(f: Finding) -> str:
     """What the sweep could have found."""
     if f.facts["detectable"] is None:
-        return "no effect, however large, would have been found reliably in so few crashes"
+        return (
+            "no effect, however large, would have been found reliably: the crashes are too few, or its levels were not "
+            "tried side by side"
+        )
+    ratio = f.estimate.unit if f.estimate else "ratio"
     return (
-        f"{f.facts['detectable_of']} would have been found in {percent(f.facts['power'])} of such sweeps only from "
-        f"{number(f.facts['detectable'], 2)} times the risk on ({percent(f.facts['detectable_from'])} to "
-        f"{percent(f.facts['detectable_to'])} crashing)"
+        f"an effect of {f.facts['detectable_of']} would have been found in {percent(f.facts['power'])} of such sweeps "
+        f"only from {'an' if ratio[0] == 'o' else 'a'} {ratio} of {number(f.facts['detectable'], 2)} on "
+        f"({percent(f.facts['detectable_from'])} to {percent(f.facts['detectable_to'])} crashing)"
     )
 
 

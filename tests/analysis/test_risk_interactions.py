@@ -45,6 +45,11 @@ def test_settings_that_act_together_only_are_found(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(module, "DRAWS", 1_999)
     hits = sum({"a", "b"} in called(*case) for case in sweeps("together", 120, 20))
     assert hits >= 15
+    pair = interactions(*next(sweeps("together", 200, 1))).shown[0]
+    assert set(pair.where) == {"a", "b"}
+    assert pair.effect.low is not None
+    assert pair.effect.high is not None
+    assert (pair.effect.low > 1) == ((pair.z or 0) > 0)
 
 
 def test_small_cells_and_few_crashes_are_not_tried() -> None:
