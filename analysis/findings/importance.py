@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..results.importance import Explained, Importance, ParameterShare
-from ..types import Finding, Sweep
+from ..types import Estimate, Finding, Sweep
 
 KINDS = {"metric": "importance", "crash": "importance_crash"}
 MOST_NAMED = 3
@@ -21,7 +21,7 @@ def _finding(sweep: Sweep, part: Explained) -> Finding:
         kind=KINDS[part.target],
         subject=part.leading or "all swept parameters",
         supported=part.supported,
-        estimate=part.r2 if lead is None else lead.fanova,
+        estimate=(part.r2 or Estimate(value=None, unit="R²")) if lead is None else lead.fanova,
         n=part.n,
         method=_method(part),
         p=part.p,
