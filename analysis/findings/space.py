@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from ..outcomes.rates import proportion
 from ..results.space import Edge, Edges, Gap, Narrowing, Pairs, Space
 from ..types import Estimate, Finding, Sweep
@@ -27,7 +29,8 @@ def space_findings(sweep: Sweep, result: Space | None) -> list[Finding]:
     found += _pairs(result.pairs, result)
     found += _gap(result)
     found += _narrowed(result)
-    return [*found, *_imputed(sweep, result)]
+    every = tuple(run.id for run in sweep.runs)  # what was never tried rests on all that was
+    return [item if item.runs else replace(item, runs=every) for item in (*found, *_imputed(sweep, result))]
 
 
 def _edges(sweep: Sweep, edges: Edges | None) -> list[Finding]:
