@@ -19,7 +19,11 @@ def _mean(f: Finding) -> str:
     level = "" if estimate.level == 0.95 else f" at {percent(estimate.level)}"
     if f.facts["question"] == "crash":
         return f"{estimate.unit} {ratio_interval(estimate)}{level}"
-    return f"a difference in {estimate.unit} of {number(estimate.value, 2)} ({interval(estimate)}){level}"
+    return f"a difference in {estimate.unit} of {number(estimate.value, 2)} ({interval(estimate, _two)}){level}"
+
+
+def _two(value: float | None) -> str:
+    return number(value, 2)
 
 
 def _by_sweep(f: Finding, key: str) -> str:

@@ -77,6 +77,8 @@ def test_the_section_is_on_both_pages(found: PostMortem) -> None:
         assert re.search(rf"^\| {name} \| 40 \|", part, re.MULTILINE)
     assert re.search(r"^\| depth = 2 \| \d", part, re.MULTILINE)
     assert all(len(set(rows)) == 1 for rows in tables(markdown))
+    assert part.count("\n\n| Setting |") == 2
+    assert not re.search(r"^\|.*\n[^|\n]", part, re.MULTILINE)  # GitHub would take the next line into the table
     assert "None" not in part
     assert "nan" not in part
     for text in texts(found, "pooled_level"):
