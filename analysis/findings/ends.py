@@ -10,6 +10,7 @@ from dataclasses import replace
 import numpy as np
 
 from ..crashes import RECORDED_CRASH, band_progress, hyperband_end, near_band
+from ..lifetimes.hazard import count_range
 from ..outcomes.rates import proportion, uncertain_proportion
 from ..outcomes.sensitivity import FACTOR, crash_share, rule_was_true, with_riskier_runs
 from ..outcomes.silent import LEAST, SILENCES, silent_failures
@@ -189,8 +190,14 @@ def cause_finding(sweep: Sweep, outcomes: Mapping[str, Outcome]) -> Finding | No
         if any(run.log_tail for run in crashed)
         else ("no console log of any crashed run is available: causes need one",),
         runs=tuple(run.id for run in crashed),
-        facts={"causes": dict(causes.most_common()), "known": known},
+        facts={"causes": dict(causes.most_common()), "known": known, "between": _how_many(outcomes)},
     )
+
+
+def _how_many(outcomes: Mapping[str, Outcome]) -> list[int]:
+    """Between how many and how many runs crashed, by their chances (95 % at each end)."""
+    chances = np.array([outcome.crash_probability for outcome in outcomes.values() if outcome.eligible])
+    return list(count_range(chances[:, 0], chances[:, 1]))
 
 
 def silent_failure_finding(sweep: Sweep, outcomes: Mapping[str, Outcome]) -> Finding | None:

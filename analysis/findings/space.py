@@ -193,6 +193,7 @@ def _imputed(sweep: Sweep, result: Space) -> list[Finding]:
                 "declared": found.declared,
                 "runs": len(found.runs),
                 "stopped": found.stopped,
+                "stopped_between": list(found.stopped_between),
                 "better": found.better,
                 "metric": (sweep.judged or sweep).metric.name,
             },

@@ -48,7 +48,6 @@ def _incidence(sweep: Sweep, result: Survival) -> Finding:
             "unit": sweep.progress_unit,
             "horizon": result.horizon,
             "crashes_high": sum(row.crashes_high for row in result.rows),
-            "before": [[row.end, *_numbers(row.incidence)] for row in result.rows[:-1]],
             "stopped": [stopped.value[-1], stopped.low[-1], stopped.high[-1]] if stopped else None,
         },
     )

@@ -131,7 +131,9 @@ class Imputed:
     runs: tuple[str, ...]
     """Recorded as failed, crashed or killed, with values of their own."""
     stopped: int
-    """How many of them the sweep's own rule stopped."""
+    """How many of them the sweep's own rule stopped, as far as is known."""
+    stopped_between: tuple[int, int]
+    """Between how many and how many it stopped, by the runs' chances (95 % at each end)."""
     better: int
     """How many of them had a better value than half of all runs with one."""
     total: int

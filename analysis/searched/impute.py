@@ -12,6 +12,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from statistics import median_low
 
+import numpy as np
+
+from ..lifetimes.hazard import count_range
 from ..results.space import Imputed
 from ..types import Outcome, Sweep
 
@@ -33,11 +36,20 @@ def imputed(sweep: Sweep, outcomes: Mapping[str, Outcome]) -> Imputed | None:
     given = metric.get("impute") if isinstance(metric, Mapping) else None
     declared = given in STRATEGIES  # the package drops any other word
     middle = median_low(sweep.metric.sign * (run.best or 0.0) for run in with_value)  # a mean of two may overflow
+    chances = np.array([_stopped(outcomes[run.id]) for run in taken])
     return Imputed(
         strategy=str(given) if declared else DEFAULT,
         declared=declared,
         runs=tuple(run.id for run in taken),
         stopped=sum(outcomes[run.id].label == "early_stopped" for run in taken),
+        stopped_between=count_range(chances, chances),
         better=sum(sweep.metric.sign * (run.best or 0.0) > middle for run in taken),
         total=len(with_value),
     )
+
+
+def _stopped(outcome: Outcome) -> float:
+    """The chance that the rule ended the run; of one that looks crashed, what is left to a crash's chance."""
+    if outcome.label == "early_stopped":
+        return outcome.probability
+    return 1.0 - outcome.probability if outcome.label == "crashed" else 0.0

@@ -99,14 +99,21 @@ def _warmup(f: Finding) -> str:
 
 
 def _causes(f: Finding) -> str:
+    known = f"share with a known cause: {within(f)}"
     if not f.supported:
         if f.n == 1:
-            return "The cause of the one crash cannot be told."
-        return f"The cause of none of the {f.n} crashes can be told (share with a known cause: {within(f)})."
+            return f"The cause of the one crash{_between(f)} cannot be told."
+        return f"The cause of none of the {f.n} crashes{_between(f)} can be told ({known})."
     if f.n == 1:
-        return f"The cause of the one crash: {CAUSE_WORDS[next(iter(f.facts['causes']))]}."
+        return f"The cause of the one crash{_between(f)}: {CAUSE_WORDS[next(iter(f.facts['causes']))]}."
     named = [f"{count} {CAUSE_WORDS[cause]}" for cause, count in f.facts["causes"].items()]
-    return f"Of {plural(f.n, 'crash', 'crashes')}: {listed(named)} (share with a known cause: {within(f)})."
+    return f"Of {plural(f.n, 'crash', 'crashes')}{_between(f)}: {listed(named)} ({known})."
+
+
+def _between(f: Finding) -> str:
+    """How many there may have been, where the ends of some runs are in doubt."""
+    low, high = f.facts["between"]
+    return "" if low == high == f.n else f" ({low} to {high} by the runs' chances)"
 
 
 _SILENCES = {
@@ -145,7 +152,7 @@ ADVICE: dict[str, Callable[[Finding], str]] = {
         f"{'was' if f.facts['stopped'] == 1 else 'were'} stopped at {f.facts['band']}, still warming up."
     ),
     "keep_logs": lambda f: (
-        f"Keep console logs and exit codes: {f.n - f.facts['known']} of {plural(f.n, 'crash', 'crashes')} "
+        f"Keep console logs and exit codes: {f.n - f.facts['known']} of {plural(f.n, 'crash', 'crashes')}{_between(f)} "
         f"{'has' if f.n - f.facts['known'] == 1 else 'have'} no cause that can be read."
     ),
     "stop_on_nan": lambda _: (

@@ -115,7 +115,9 @@ _VALUE = {
 def _impute(f: Finding) -> str:
     facts = f.facts
     set_to = f"metric.impute: {facts['strategy']}" + ("" if facts["declared"] else ", the default")
-    stopped = f", {facts['stopped']} of them stopped by the sweep's own rule" if facts["stopped"] else ""
+    low, high = facts["stopped_between"]
+    doubt = "" if low == high == facts["stopped"] else f" ({low} to {high} by their chances)"
+    stopped = f", {facts['stopped']}{doubt} of them stopped by the sweep's own rule" if facts["stopped"] else ""
     one = facts["runs"] == 1
     said = (
         f"{facts['runs']} of {plural(f.n, 'run')} with a value ({within(f)}) {'is' if one else 'are'} recorded as "
@@ -139,8 +141,8 @@ ADVICE: dict[str, Callable[[Finding], str]] = {
     ),
     "fill_gap": lambda f: f"Try {f.subject} {_between(f)}: no run did ({p_phrase('q', f.q)}).",
     "set_impute": lambda f: (
-        f"Set metric.impute to best or latest: {plural(f.facts['stopped'], 'run')} that the rule stopped counted as "
-        "the worst of all."
+        "Set metric.impute to best or latest: the runs that the rule stopped counted as the worst of all "
+        f"({plural(f.facts['stopped'], 'run')}, as far as is known)."
     ),
 }
 

@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 
 from ...analysis.types import Estimate, Finding
 from ..format import interval, number, p_phrase, percent, plural, ratio_interval, share_interval
-from .common import listed
 
 
 def _share(numbers: Sequence[float | None]) -> str:
@@ -27,9 +26,7 @@ def _incidence(f: Finding) -> str:
         said = f"No run crashed {by} (95 % interval of the share: {interval(f.estimate, percent)})"
     else:
         whole = _share([f.estimate.value, f.estimate.low, f.estimate.high])
-        before = [f"{_share(shares)} before {number(at)}" for at, *shares in f.facts["before"]]
-        said = f"Of the runs ({f.n} started), {whole} crash {by}"
-        said += f": {listed(before)} (with 95 % intervals)" if before else " (with its 95 % interval)"
+        said = f"Of the runs ({f.n} started), {whole} crash {by} (with its 95 % interval)"
     stopped = f.facts["stopped"]
     return f"{said}; the sweep's rule stops {_share(stopped)}." if stopped else f"{said}."
 

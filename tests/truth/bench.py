@@ -36,6 +36,7 @@ from .tally import Results
 
 ROOT = Path(__file__).parents[2]
 OUT = ROOT / "out" / "bench-truth.jsonl"
+ROUNDS = 4
 BATCH_S = 8.0
 """About how long one batch should take; what a kill may lose."""
 
@@ -98,14 +99,16 @@ def read_results(path: Path, version: str | None) -> Results:
 
 
 def _batches(cells: list[Cell], results: Results) -> Iterator[tuple[Cell, list[int]]]:
-    """What is still to do; small batches first, as nobody knows yet what a sweep of a cell costs."""
-    for cell in cells:
-        done = results.done(cell.key)
-        left = [index for index in range(cell.sweeps) if index not in done]
-        each = max(results.seconds(cell.key), 0.005 if cell.runs < 200 else 0.1)
-        size = max(1, min(100, int(BATCH_S / max(each, 0.1))))
-        for start in range(0, len(left), size):
-            yield cell, left[start : start + size]
+    """What is still to do, in ROUNDS over all cells: a bench that is stopped early has some of every cell."""
+    for part in range(ROUNDS):
+        for cell in cells:
+            done = results.done(cell.key)
+            span = range(cell.sweeps * part // ROUNDS, cell.sweeps * (part + 1) // ROUNDS)
+            left = [index for index in span if index not in done]
+            each = max(results.seconds(cell.key), 0.005 if cell.runs < 200 else 0.1)
+            size = max(1, min(100, int(BATCH_S / max(each, 0.1))))
+            for start in range(0, len(left), size):
+                yield cell, left[start : start + size]
 
 
 def run(cells: list[Cell], path: Path, workers: int, console: Console, *, any_code: bool) -> Results:

@@ -10,6 +10,8 @@ from aftersweep.analysis.types import Finding
 
 from .case import Case, Judging, Verdict
 
+ALPHA = 0.05
+
 
 def _edge(f: Finding, case: Case) -> Verdict:
     """The best crowd at an end where the metric is better there than in the middle of what was searched."""
@@ -30,7 +32,8 @@ def _unseen(f: Finding, case: Case) -> Verdict:
 
 def _pairs(f: Finding, case: Case) -> Verdict:
     """Chance does not explain a missing pair where levels are tied or the search is not random."""
-    return not f.supported or case.world.method != "random" or any(p.tied for p in case.world.parameters)
+    by_chance = f.q is None or f.q > ALPHA
+    return by_chance or case.world.method != "random" or any(p.tied for p in case.world.parameters)
 
 
 def _gap(f: Finding, case: Case) -> Verdict:
@@ -49,7 +52,8 @@ def _impute(f: Finding, case: Case) -> Verdict:
         run for run in case.made.sweep.runs if run.state in ("failed", "crashed", "killed") and run.best is not None
     ]
     stopped = sum(case.truth.label(run.id) == "early_stopped" for run in lost)
-    return bool((f.facts["runs"], f.facts["stopped"]) == (len(lost), stopped))
+    low, high = f.facts["stopped_between"]
+    return bool(f.facts["runs"] == len(lost) and (low <= stopped <= high or not f.facts["stopped"]))
 
 
 JUDGES: Mapping[str, Judging] = {
