@@ -51,6 +51,8 @@ def risk_counts(risks: Sequence[ParameterRisk], around: Sequence[ParameterRisk],
         "ratio intervals": _covered(all_rows, truth, judge),
         "ratio intervals, called": _covered(leading, truth, judge),
     }
+    hits, total = counts["ratio intervals, called"]
+    counts["false coverage"] = ((total - hits) / max(total, 1.0), 1.0)
     quiet = [risk.leading for risk in risks if not risk.called and risk.leading is not None]
     counts["ratio intervals, leading but not called"] = _covered(quiet, truth, judge)
     adjusted = [risk for risk in risks if risk.adjusted is not None and risk.leading is not None]
