@@ -11,7 +11,6 @@ import yaml
 
 from ..analysis.choices import VALIDATION, goal_of
 from ..analysis.results.postmortem import PostMortem
-from ..analysis.results.risk import ParameterRisk, RiskFactor
 from ..analysis.results.tables import BestResult, LevelRow
 from ..analysis.types import Estimate, Finding, Outcome, Run
 from ..analysis.values import is_number, show
@@ -23,6 +22,7 @@ from .sections.importance import importance_section
 from .sections.outlook import outlook_section
 from .sections.pooling import pooling_section
 from .sections.ranking import ranking_section
+from .sections.risk import risk_section
 from .sections.space import space_section
 from .sections.survival import survival_section
 
@@ -34,7 +34,6 @@ MOST_LISTED = 500
 """Runs of the table of all runs; a browser should open the page of any sweep at once."""
 MOST_LEVELS = 12
 """Levels that the overview names of a parameter; numbers beyond are given as a range."""
-RATIO_LOW, RATIO_HIGH = 0.05, 20.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -146,7 +145,7 @@ def page(result: PostMortem, version: str, made_at: float) -> dict[str, Any]:
         "groups": [_level(row, result) for row in result.groups],
         "levels": {name: [_level(row, result) for row in rows] for name, rows in result.levels.items()},
         "progress": _progress(result),
-        "judged": [_judged(item) for item in result.parameter_risks],
+        "judged": risk_section(result),
         "circumstances": [*by_kind.get("drift", []), *by_kind.get("broken_host", [])],
         "pairs": by_kind.get("interaction", []),
         "configs": configs,
@@ -284,31 +283,6 @@ def _progress(result: PostMortem) -> list[dict[str, Any]]:
             {"row": row, "bar": parts, "at": fmt.number(row.progress), "share": fmt.percent(len(row.runs) / ended)}
         )
     return rows
-
-
-def _judged(risk: ParameterRisk) -> dict[str, Any]:
-    return {
-        "risk": risk,
-        "name": risk.parameter,
-        "p": fmt.p_value(risk.p),
-        "q": fmt.p_value(risk.q),
-        "rows": [_risk(item) for item in risk.contrasts],
-        "seen": "" if risk.detectable is None else f"{fmt.number(risk.detectable.ratio, 2)} ×",
-    }
-
-
-def _risk(risk: RiskFactor) -> dict[str, Any]:
-    return {
-        "risk": risk,
-        "inside": f"{fmt.chances(risk.k_in)} of {risk.n_in}",
-        "outside": f"{fmt.chances(risk.k_out)} of {risk.n_out}",
-        "effect": fmt.ratio_interval(risk.effect),
-        "bar": whisker(risk.effect, low=RATIO_LOW, high=RATIO_HIGH, log=True),
-        "p": fmt.p_value(risk.p),
-        "label": risk.text.removeprefix(f"{risk.parameter} = "),
-        "recorded": f"{risk.recorded_in} of {risk.recorded_n_in}",
-        "recorded_p": fmt.p_value(risk.recorded_p),
-    }
 
 
 def _configs(result: PostMortem) -> list[Config]:
