@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from .findings import best, ends, importance, outlook, pooling, ranking, risk, space, survival
+from .findings import best, ends, pooling, ranking, risk, space, survival
 from .types import Finding
 
-_SECTIONS = (best, ends, importance, outlook, pooling, ranking, risk, space, survival)
+_SECTIONS = (best, ends, pooling, ranking, risk, space, survival)
 
 
 def recommendations(findings: Sequence[Finding]) -> list[Finding]:

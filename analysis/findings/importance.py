@@ -62,8 +62,3 @@ def _method(part: Explained) -> str:
     if not part.supported:
         return fit
     return f"{fit}; fANOVA and PED-ANOVA (optuna), percentiles over {part.draws} random halves of the runs"
-
-
-def advice(finding: Finding) -> str | None:
-    """None: that a parameter explains much says where to look, not what to do."""
-    return None

@@ -67,8 +67,3 @@ def _gain(sweep: Sweep, result: Outlook) -> Finding:
             "per_hour_high": None if per_hour is None else per_hour.high,
         },
     )
-
-
-def advice(finding: Finding) -> str | None:
-    """The key of the recommendation that the finding carries; None where it carries none."""
-    return None

@@ -38,7 +38,7 @@ def _judged(risk: ParameterRisk, kind: str, family: str, over: str) -> Finding:
         method=f"{risk.method}; {ADJUSTED.format(over)}",
         p=risk.p,
         q=risk.q,
-        caveats=(*risk.caveats, *_few(lead)),
+        caveats=(*risk.caveats, *_few(lead), *_table(risk)),
         runs=lead.runs if lead else risk.runs,
         facts={
             "family": family,
@@ -61,6 +61,12 @@ def _judged(risk: ParameterRisk, kind: str, family: str, over: str) -> Finding:
 
 def _plain(estimate: Estimate) -> Mapping[str, float | None]:
     return {"value": estimate.value, "low": estimate.low, "high": estimate.high, "level": estimate.level}
+
+
+def _table(risk: ParameterRisk) -> tuple[str, ...]:
+    if risk.table_p is None:
+        return ()
+    return (f"all levels at once, not adjusted for time: Fisher-Freeman-Halton test, p = {risk.table_p:.2g}",)
 
 
 def _few(lead: RiskFactor | None) -> tuple[str, ...]:

@@ -81,6 +81,8 @@ class ParameterRisk:
     """Step-down adjusted over the parameters (family-wise)."""
     called: bool
     """True where the data carry that ``leading`` changes the chance of crashing (q at most 0.05)."""
+    table_p: float | None
+    """Of the Fisher-Freeman-Halton test of crashed runs by level, not adjusted for time; None under a stopping rule."""
     adjusted: Estimate | None
     """``leading``'s ratio given the other parameters (Firth-penalised); None where there are too few crashes."""
     adjusted_for: tuple[str, ...]

@@ -26,6 +26,7 @@ from .detectable import critical_values, smallest_detectable
 from .draws import ALPHA, Board, Scores, board, largest, number_of_draws, p_of, scores, step_down
 from .effects import effect
 from .firth import TooFew, adjusted_ratio
+from .tables import freeman_halton
 
 FEWEST_CRASHES = 3.0
 """Under this many crashes in the whole sweep no setting can be told apart: nothing is tested."""
@@ -174,6 +175,7 @@ def judge(
                 p=None if i is None else float(tested.p[i]),
                 q=None if i is None else float(tested.q[i]),
                 called=is_called,
+                table_p=None if i is None or cases.by_progress else _table_p(cases, contrasts),
                 adjusted=None,
                 adjusted_for=(),
                 adjusted_needs=None,
@@ -186,6 +188,17 @@ def judge(
             )
         )
     return tuple(sorted(judged, key=lambda r: (2.0 if r.q is None else r.q, r.p or 0.0, r.parameter)))
+
+
+def _table_p(cases: Cases, contrasts: Sequence[Contrast]) -> float | None:
+    """All levels at once, as the exact test of their table has it; None of what has no levels."""
+    crashed = cases.crash >= 0.5
+    sides = [contrast.inside for contrast in contrasts if contrast.kind == "level"]
+    if not sides:
+        return None
+    if len(sides) == 1:
+        sides = [sides[0], ~sides[0]]
+    return freeman_halton(np.array([[np.sum(side & crashed), np.sum(side & ~crashed)] for side in sides]))
 
 
 def _row(

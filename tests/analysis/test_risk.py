@@ -16,6 +16,7 @@ from aftersweep.analysis.levels import parse_where
 from aftersweep.analysis.risk.cases import crash_weight
 from aftersweep.analysis.risk.circumstances import circumstances, suspect
 from aftersweep.analysis.risk.factors import held_claims, parameter_risks, stands
+from aftersweep.analysis.risk.tables import freeman_halton
 from aftersweep.analysis.types import Outcome
 
 from ..factories import make_run, make_sweep
@@ -253,6 +254,17 @@ def test_crashes_that_no_setting_caused_do_not_count(cause: Any) -> None:
     assert quiet.p is None
     assert any("by other causes" in caveat for caveat in quiet.caveats)
     assert parameter_risks(sweep, outcomes, early_stopping=True, causes=[cause])[0].called
+
+
+def test_without_a_rule_all_levels_are_tested_at_once_too() -> None:
+    """The Fisher-Freeman-Halton p of crashed runs by level stands beside; under a rule it would blame survivors."""
+    crashed = {"x": 7, "y": 2, "z": 1}
+    configs = [{"a": name} for name in crashed for _ in range(10)]
+    sweep = sweep_of(configs, [5] * 30)
+    ends = {run.id: CRASHED if i % 10 < crashed[run.config["a"]] else COMPLETED for i, run in enumerate(sweep.runs)}
+    risk = parameter_risks(sweep, ends, early_stopping=False)[0]
+    assert risk.table_p == pytest.approx(freeman_halton([[7, 3], [2, 8], [1, 9]]))
+    assert parameter_risks(sweep, ends, early_stopping=True)[0].table_p is None
 
 
 @pytest.mark.parametrize("early_stopping", [True, False])
