@@ -10,9 +10,11 @@ from ..types import Estimate, Finding, Sweep
 from .common import PROPORTION
 
 ALPHA = 0.05
+ALPHA_OF_RANDOM = 0.001
+"""A random search leaves out pairs and ranges by chance: only what chance could hardly do speaks against that."""
 EDGE = "hypergeometric test of the best runs' places, one-sided; q by Holm over both ends of the parameters"
 NARROWING = "entropy of the first against the second half of the starts, by permutation; q by Holm over the parameters"
-GAP = "largest spacing of uniform draws (Fisher 1929) on the declared distribution's scale; q by Holm"
+GAP = "largest spacing on the declared distribution's scale; its chance under random draws (Fisher 1929); q by Holm"
 NOT_RANDOM = {
     "bayes": ("a bayes search leaves out what it expects little of",),
     "grid": ("a grid goes through its combinations in order: one that did not end leaves out the last",),
@@ -95,12 +97,13 @@ def _pairs(pairs: Pairs | None, result: Space) -> list[Finding]:
     if pairs is None:
         return []
     first = pairs.missing[0] if pairs.missing else None
+    alpha = ALPHA_OF_RANDOM if result.method == "random" else ALPHA
     return [
         Finding(
             id="",
             kind="space_pairs",
             subject="pairs of levels",
-            supported=pairs.enough > 0 and (first is None or first.q <= ALPHA),
+            supported=pairs.enough > 0 and (first is None or first.q <= alpha),
             estimate=Estimate(value=pairs.tried / pairs.cells, unit="of the pairs"),
             n=result.n,
             method="tables of two parameters; of a missing pair a hypergeometric test; q by Holm over the pairs",
@@ -124,7 +127,7 @@ def _pairs(pairs: Pairs | None, result: Space) -> list[Finding]:
 def _gap(result: Space) -> list[Finding]:
     if not result.gaps:
         return []
-    called = [gap for gap in result.gaps if gap.q is not None and gap.q <= ALPHA]
+    called = [gap for gap in result.gaps if gap.q is not None and gap.q <= ALPHA_OF_RANDOM]
     return [_one_gap(gap) for gap in called or result.gaps[:1]]
 
 
@@ -133,10 +136,10 @@ def _one_gap(gap: Gap) -> Finding:
         id="",
         kind="space_gap",
         subject=gap.parameter,
-        supported=gap.q is None or gap.q <= ALPHA,
+        supported=gap.q is None or gap.q <= ALPHA_OF_RANDOM,
         estimate=Estimate(value=gap.share, unit="of the distribution"),
         n=gap.n,
-        method=GAP if gap.p is not None else "largest spacing on the declared distribution's scale; not tested",
+        method=GAP if gap.p is not None else "largest spacing on the declared distribution's scale",
         p=gap.p,
         q=gap.q,
         facts={"low": gap.low, "high": gap.high, "share": gap.share},

@@ -74,7 +74,7 @@ class ParameterRisk:
     contrasts: tuple[RiskFactor, ...]
     """Its levels against the rest, and of a numeric one its trend and window."""
     leading: RiskFactor | None
-    """The contrast with the largest statistic; its interval is widened for the selection where it is called."""
+    """The contrast with the largest statistic; its interval is widened for having been chosen."""
     p: float | None
     """Of the largest statistic over the contrasts."""
     q: float | None

@@ -160,18 +160,20 @@ def judge(
     for name, contrasts in families.items():
         i = tested.number(name)
         rows = [_row(sweep, outcomes, cases, on, causes, contrast, tested, i) for contrast in contrasts]
-        lead, detectable, is_called = None, None, False
+        lead, leading, detectable, is_called = None, None, None, False
         if i is not None:
             is_called = bool(tested.q[i] <= ALPHA)
             lead = max(range(len(rows)), key=lambda n: (abs(rows[n].z or 0.0), -n))
-            if is_called:
-                rows[lead] = replace(rows[lead], effect=effect(cases, on, contrasts[lead].inside, widened))
+            # Chosen as the largest of its parameter's contrasts, or as one of those that are called.
+            level = widened if is_called else 1 - ALPHA / sum(contrast.testable for contrast in contrasts)
+            leading = replace(rows[lead], effect=effect(cases, on, contrasts[lead].inside, level))
+            rows[lead] = leading if is_called else rows[lead]
             detectable = smallest_detectable(cases, on, [c for c in contrasts if c.testable], float(tested.critical[i]))
         judged.append(
             ParameterRisk(
                 parameter=name,
                 contrasts=tuple(rows),
-                leading=None if lead is None else rows[lead],
+                leading=leading,
                 p=None if i is None else float(tested.p[i]),
                 q=None if i is None else float(tested.q[i]),
                 called=is_called,

@@ -83,12 +83,11 @@ def _between(f: Finding) -> str:
 
 def _gap(f: Finding) -> str:
     part = f"{f.subject} {_between(f)}, {percent(f.facts['share'])} of its declared distribution"
-    if f.p is None:
-        return f"The largest part of a declared range that no run tried: {part} ({plural(f.n, 'run')})."
-    tests = f"{p_phrase('p', f.p)}, {p_phrase('q', f.q)}, {plural(f.n, 'run')}"
-    if f.supported:
+    if f.supported and f.p is not None:
+        tests = f"{p_phrase('p', f.p)}, {p_phrase('q', f.q)}, {plural(f.n, 'run')}"
         return f"No run tried {part}: more than random draws leave out by chance ({tests})."
-    return f"No declared range has a gap that chance would not leave; the largest is {part} ({tests})."
+    by_chance = "" if f.p is None else f"; random draws leave one as large in {percent(f.p)} of searches"
+    return f"The largest part of a declared range that no run tried: {part} ({plural(f.n, 'run')}{by_chance})."
 
 
 def _narrowed(f: Finding) -> str:

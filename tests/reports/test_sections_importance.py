@@ -113,7 +113,8 @@ def test_what_was_never_tried_is_said() -> None:
     said = {kind: space_words.WORDS[kind](item) for kind, item in found.items()}
     assert said["space_unseen"] == "1 declared level was never tried: model = c (missed with chance <0.1 %)."
     assert "pairs of levels were tried, among them all" in said["space_pairs"]
-    assert said["space_gap"].startswith("No declared range has a gap that chance would not leave; the largest is lr ")
+    assert said["space_gap"].startswith("The largest part of a declared range that no run tried: lr ")
+    assert "random draws leave one as large in" in said["space_gap"]
 
 
 def test_a_missing_pair_and_a_gap_ask_for_runs() -> None:

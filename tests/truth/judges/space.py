@@ -37,8 +37,17 @@ def _pairs(f: Finding, case: Case) -> Verdict:
 
 
 def _gap(f: Finding, case: Case) -> Verdict:
-    """Ranges are drawn alike all over, but for a search that learns."""
-    return not f.supported or case.world.method != "random"
+    """No run lies in the part, and one lies next to either end of it that is none of the range's own.
+
+    Ranges are drawn alike all over, but for a search that learns: in another nothing but chance leaves a gap.
+    """
+    if f.supported and f.p is not None and case.world.method == "random":
+        return False
+    values = [float(run.config[f.subject]) for run in case.made.sweep.runs if f.subject in run.config]
+    low, high = f.facts["low"], f.facts["high"]
+    ends = [end for end in (low, high) if end is not None]
+    inside = [v for v in values if (low is None or v > low) and (high is None or v < high)]
+    return not inside and all(any(np.isclose(v, end) for v in values) for end in ends)
 
 
 def _narrowed(f: Finding, case: Case) -> Verdict:
