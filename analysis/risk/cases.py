@@ -4,8 +4,9 @@ A crash here is one that a setting could have caused: other causes leave the tes
 
 Under a stopping rule a run that does well lives longer and so has more time to crash; crash per run then blames the
 best setting. So a crash is held against the runs that were at risk at the same progress. Of an interval between two
-units of progress, those are the runs that entered it: a run that was stopped or completed at 6 was not at risk of the
-crash that came between 6 and 7. Without a rule every run counts once, whenever it crashed.
+units of progress, those are the runs that were still going then, by their times; without times a run that was stopped
+or completed at 6 was not at risk of the crash that came between 6 and 7. Without a rule every run counts once, whenever
+it crashed.
 
 Runs are compared with those that started about when they did, in blocks of about ten consecutive starts: so a bug
 mended in mid-sweep, or a search that moves on, cannot make a setting look dangerous. Where the search was random its
@@ -30,6 +31,7 @@ SETTING_CAUSES = tuple(cause for cause in CAUSES if cause not in NOT_THE_SETTING
 BLOCK = 10
 """Consecutive starts that are compared with one another."""
 MID_INTERVAL = 0.5
+ALMOST = 0.999
 
 Ints = NDArray[np.int64]
 
@@ -106,7 +108,7 @@ def make_cases(
     crash = np.array([_crash(outcomes[run.id], causes) for run in runs], dtype=float)
     until = np.zeros(len(runs))
     if early_stopping:
-        until = np.array([run.progress + _inside(outcomes[run.id]) for run in runs], dtype=float)
+        until = np.array([run.progress + _inside(run, outcomes[run.id]) for run in runs], dtype=float)
     timed = bool(runs) and all(run.created_at is not None for run in runs)
     part = {run.id: i for i, one in enumerate(sweep.parts) for run in one.runs}
     groups = np.array([2 * part.get(run.id, 0) + (run.id in apart) for run in runs], dtype=np.int64)
@@ -120,8 +122,22 @@ def _crash(outcome: Outcome, causes: Collection[str]) -> float:
     return crash_weight(outcome, causes) if outcome.label == "crashed" else 0.0
 
 
-def _inside(outcome: Outcome) -> float:
-    """How far into the interval after its last whole unit of progress the run was at risk."""
+def _inside(run: Run, outcome: Outcome) -> float:
+    """How far into the interval after its last whole unit of progress the run was at risk: by its times, or half way.
+
+    Without times a run that was stopped is taken to have ended at once: what it ran on until the controller looked is
+    not known.
+    """
+    known = np.isfinite(run.metric_time) & np.isfinite(run.metric_progress)
+    times, progress = run.metric_time[known], run.metric_progress[known]
+    if run.ended_at is not None and len(times) and progress[-1] == run.progress:
+        if run.created_at is not None and len(times) == 1:
+            times, progress = np.array([run.created_at, times[0]]), np.array([0.0, progress[0]])
+        units, seconds = np.diff(progress), np.diff(times)
+        kept = (units > 0) & (seconds > 0)
+        if kept.any():
+            pace = float(np.median(seconds[kept] / units[kept]))
+            return float(np.clip((run.ended_at - times[-1]) / pace, 0.0, ALMOST))
     return MID_INTERVAL if outcome.label in ("crashed", "stopped_by_user") else 0.0
 
 

@@ -19,7 +19,13 @@ COMPLETED = Outcome(label="completed", grade="observed")
 STOPPED = Outcome(label="early_stopped", grade="replayed")
 
 
-def sweep_of(configs: Sequence[Mapping[str, Any]], ends: Sequence[int], method: str = "random", **fields: Any) -> Sweep:
+def sweep_of(
+    configs: Sequence[Mapping[str, Any]],
+    ends: Sequence[int],
+    method: str = "random",
+    lags: Sequence[float] | None = None,
+    **fields: Any,
+) -> Sweep:
     """One run for each configuration, started a minute after the other, that logged a value each epoch to its end."""
     runs = [
         make_run(
@@ -27,6 +33,7 @@ def sweep_of(configs: Sequence[Mapping[str, Any]], ends: Sequence[int], method: 
             [0.5] * max(end, 1),
             config=config,
             start=START + 60 * i,
+            lag_s=30.0 if lags is None else lags[i],
             progress=float(end),
             **{name: values[i] for name, values in fields.items()},
         )
@@ -56,6 +63,7 @@ def exponential_sweep(
     """Runs with these crash hazards an epoch, each stopped by the rule at ``stops`` (20: it completes)."""
     crash_at = rng.geometric(hazards) - 1
     crashed = crash_at < stops
-    sweep = sweep_of(configs, [int(v) for v in np.minimum(crash_at, stops)], method, **fields)
+    lags = [float(v) for v in np.where(crashed, rng.uniform(1, 59, len(stops)), 0.5)]
+    sweep = sweep_of(configs, [int(v) for v in np.minimum(crash_at, stops)], method, lags, **fields)
     ends = [CRASHED if c else COMPLETED if s >= 20 else STOPPED for c, s in zip(crashed, stops, strict=True)]
     return sweep, {run.id: end for run, end in zip(sweep.runs, ends, strict=True)}

@@ -13,7 +13,7 @@ from scipy import stats
 
 from aftersweep.analysis.errors import UsageError
 from aftersweep.analysis.levels import parse_where
-from aftersweep.analysis.risk.cases import crash_weight
+from aftersweep.analysis.risk.cases import crash_weight, make_cases
 from aftersweep.analysis.risk.circumstances import circumstances, suspect
 from aftersweep.analysis.risk.factors import held_claims, parameter_risks, stands
 from aftersweep.analysis.risk.tables import freeman_halton
@@ -46,6 +46,16 @@ def test_survivors_are_not_blamed(goodness: float) -> None:
     assert called <= at_most(0.05, 100)
     if goodness:
         assert per_run >= 60
+
+
+def test_a_run_was_at_risk_until_it_ended_by_its_times() -> None:
+    """The part of the last interval counts where times are known; else a crash falls half way, a stop at once."""
+    timed = make_run("r0", [0.5, 0.5], step_s=60, lag_s=15, progress=2.0)
+    blind = make_run("r1", [0.5, 0.5], timed=False, progress=2.0)
+    for outcome, inside in ((CRASHED, 0.5), (STOPPED, 0.0)):
+        sweep = make_sweep([timed, blind])
+        cases = make_cases(sweep, {"r0": outcome, "r1": outcome}, early_stopping=True)
+        assert cases.until.tolist() == pytest.approx([2.25, 2 + inside])
 
 
 def test_any_false_call_is_rare_where_nothing_matters() -> None:
