@@ -28,6 +28,8 @@ EvidenceKind = Literal["state", "exit_code", "log", "flag", "replay", "history",
 
 OUTCOMES: tuple[OutcomeLabel, ...] = get_args(OutcomeLabel)
 CAUSES: tuple[Cause, ...] = get_args(Cause)
+NOT_THE_SETTING: tuple[Cause, ...] = ("code_error", "infrastructure", "preempted")
+"""Causes of a crash that are no fault of a setting."""
 GRADES: tuple[Grade, ...] = get_args(Grade)
 
 

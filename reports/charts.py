@@ -54,21 +54,27 @@ class Curve:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Curves:
-    """The learning curves of a sweep, its bands and its axes."""
+class Frame:
+    """A drawing's size and axes; a tick is its label and its place."""
 
-    curves: tuple[Curve, ...]
-    bands: tuple[tuple[int, float], ...]
     x_ticks: tuple[tuple[str, float], ...]
     y_ticks: tuple[tuple[str, float], ...]
-    drawn: int
-    of: int
     width: float = WIDTH
     height: float = HEIGHT
     left: float = LEFT
     right: float = WIDTH - RIGHT
     top: float = TOP
     bottom: float = HEIGHT - BOTTOM
+
+
+@dataclass(frozen=True, kw_only=True)
+class Curves(Frame):
+    """The learning curves of a sweep and its bands."""
+
+    curves: tuple[Curve, ...]
+    bands: tuple[tuple[int, float], ...]
+    drawn: int
+    of: int
 
 
 def stack(counts: Mapping[str, int], words: Mapping[str, str], total: int | None = None) -> tuple[Part, ...]:

@@ -23,12 +23,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from ..types import Floats, Outcome, Run, Sweep
+from ..types import NOT_THE_SETTING, Floats, Outcome, Run, Sweep
 
 SHARE_COMPARED = 0.8
 """Runs are compared at the number of logged values that this share of those with any value reached."""
-NOT_THE_SETTING = ("code_error", "infrastructure", "preempted")
-"""Causes of a crash that are no fault of a setting, as in the section on risk."""
 BLOCK = 10
 """Consecutive starts that crashes are compared within."""
 FEWEST_OF_HOST = 5

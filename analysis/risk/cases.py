@@ -24,9 +24,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import UsageError
-from ..types import CAUSES, Floats, Outcome, Run, Sweep
+from ..types import CAUSES, NOT_THE_SETTING, Floats, Outcome, Run, Sweep
 
-NOT_THE_SETTING = ("code_error", "infrastructure", "preempted")
 SETTING_CAUSES = tuple(cause for cause in CAUSES if cause not in NOT_THE_SETTING)
 BLOCK = 10
 """Consecutive starts that are compared with one another."""

@@ -19,8 +19,8 @@ from scipy import stats
 
 from ..levels import parse_where
 from ..results.risk import ParameterRisk, RiskFactor
-from ..types import Estimate, Floats, Outcome, Sweep
-from .cases import NOT_THE_SETTING, SETTING_CAUSES, Cases, Ints, counts, crash_weight, make_cases
+from ..types import NOT_THE_SETTING, Estimate, Floats, Outcome, Sweep
+from .cases import SETTING_CAUSES, Cases, Ints, counts, crash_weight, make_cases
 from .contrasts import FEWEST_RUNS, Contrast, all_contrasts, claim_contrast
 from .detectable import critical_values, smallest_detectable
 from .draws import ALPHA, Board, Scores, board, largest, number_of_draws, p_of, scores, step_down

@@ -12,7 +12,7 @@ from ...analysis.results.ranking import LevelRank, Mark, MarkValue, Ranking, Tri
 from ...analysis.types import Estimate
 from ...analysis.values import show
 from .. import format as fmt
-from ..charts import BOTTOM, HEIGHT, LEFT, RIGHT, TOP, WIDTH, Whisker, ticks, whisker
+from ..charts import BOTTOM, HEIGHT, LEFT, RIGHT, TOP, WIDTH, Frame, Whisker, ticks, whisker
 
 MOST_LEVELS = 20
 """Levels in a table; the JSON report has them all."""
@@ -33,20 +33,12 @@ class TriesCurve:
 
 
 @dataclass(frozen=True, kw_only=True)
-class TriesChart:
+class TriesChart(Frame):
     """Median best of k runs by k, on a logarithmic axis."""
 
     curves: tuple[TriesCurve, ...]
     of: int
-    x_ticks: tuple[tuple[str, float], ...]
-    y_ticks: tuple[tuple[str, float], ...]
     fair: float | None
-    width: float = WIDTH
-    height: float = HEIGHT
-    left: float = LEFT
-    right: float = WIDTH - RIGHT
-    top: float = TOP
-    bottom: float = HEIGHT - BOTTOM
 
 
 def ranking_section(result: PostMortem) -> dict[str, Any] | None:

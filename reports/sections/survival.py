@@ -8,7 +8,7 @@ from typing import Any
 from ...analysis.results.postmortem import PostMortem
 from ...analysis.results.survival import EndIncidence, HazardRow, Survival
 from .. import format as fmt
-from ..charts import BOTTOM, HEIGHT, LEFT, RIGHT, TOP, WIDTH, ticks
+from ..charts import BOTTOM, HEIGHT, LEFT, RIGHT, TOP, WIDTH, Frame, ticks
 
 ORDER = ("crashed", "unknown", "early_stopped", "stopped_by_user", "completed")
 """From the bottom up."""
@@ -27,21 +27,13 @@ class Layer:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Incidences:
+class Incidences(Frame):
     """The ends by progress, stacked."""
 
     layers: tuple[Layer, ...]
     bands: tuple[tuple[int, float], ...]
-    x_ticks: tuple[tuple[str, float], ...]
-    y_ticks: tuple[tuple[str, float], ...]
     text: str
     """What the drawing shows, for those who cannot see it."""
-    width: float = WIDTH
-    height: float = HEIGHT
-    left: float = LEFT
-    right: float = WIDTH - RIGHT
-    top: float = TOP
-    bottom: float = HEIGHT - BOTTOM
 
 
 def survival_section(result: PostMortem) -> dict[str, Any] | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
 
 import pytest
@@ -51,7 +50,7 @@ def test_none_of_the_source_reports_three_risk_factors_stands(sample: PostMortem
     for claim in claims:
         assert not claim.supported
         assert claim.facts["recorded_p"] > 0.5
-        assert re.search("does not stand|cannot be tested", sentence(claim))
+        assert "cannot be tested" in sentence(claim)  # two crashes are left
 
 
 def test_no_setting_of_the_sample_is_called_a_risk(sample: PostMortem) -> None:

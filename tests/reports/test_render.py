@@ -146,17 +146,31 @@ def test_the_json_is_the_documented_interface(result: PostMortem) -> None:
 def test_every_kind_of_finding_and_advice_has_words(result: PostMortem) -> None:
     """No kind is made that cannot be said (the rest of the kinds are pinned here by name)."""
     assert {finding.kind for finding in result.findings} <= set(WORDS)
-    assert set(ADVICE) >= {
-        "read_stops_as_stops",
-        "later_first_band",
-        "restrict_level",
-        "keep_levels",
-        "repeat_best",
-        "prefer_level",
+    assert set(ADVICE) == {
+        "extend_range",
+        "fill_gap",
         "keep_architectures",
+        "keep_levels",
         "keep_logs",
-        "stop_on_nan",
+        "later_first_band",
+        "look_at_stuck",
+        "lower_range",
         "measure_held_out",
+        "mend_host",
+        "narrow_range",
+        "one_scale",
+        "pooled_avoid",
+        "pooled_prefer",
+        "prefer_level",
+        "read_apart",
+        "read_by_time",
+        "read_stops_as_stops",
+        "repeat_best",
+        "restrict_level",
+        "set_impute",
+        "stop_on_nan",
+        "try_one_step",
+        "try_pairs",
     }
 
 
