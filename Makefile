@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 OUT := out
 PYTEST := $(BIN)/python -m pytest -n auto --dist loadgroup
 
-.PHONY: report test test-core check bench-scale sample picture browser clean help
+.PHONY: report test test-core check bench-truth bench-scale sample picture browser clean help
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
