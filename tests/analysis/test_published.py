@@ -93,7 +93,7 @@ def test_log_rank_on_the_leukaemia_remissions() -> None:
     until = np.array([*drug, *placebo], dtype=float)
     nobody = np.zeros(42, dtype=np.int64)
     cases = Cases((), until, relapsed, group=nobody, timed=False, block=None, fixed=False)
-    z = scores(board(cases), (np.arange(42) < 21)[:, None].astype(float), 1).z[0]
+    z = scores(board(cases), (np.arange(42) < 21)[:, None].astype(float), 1).log_rank[0]
     assert z < 0
     assert round(z**2, 2) == 16.79
     assert float(f"{stats.chi2.sf(z**2, 1):.2e}") == 4.17e-05

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import combinations
+from itertools import combinations, permutations
 
 import numpy as np
 import pytest
@@ -22,7 +22,7 @@ from .risk_cases import board_of
 @settings(max_examples=30, deadline=None)
 @given(st.integers(0, 2**32 - 1))
 def test_the_statistic_is_the_log_rank_test_of_statsmodels(seed: int) -> None:
-    """z squared is the chi-square of the log-rank test, ties and all."""
+    """Its square is the chi-square of the log-rank test, ties and all."""
     rng = np.random.default_rng(seed)
     until = rng.integers(1, 9, 40).astype(float)
     crash = (rng.random(40) < 0.5).astype(float)
@@ -31,7 +31,7 @@ def test_the_statistic_is_the_log_rank_test_of_statsmodels(seed: int) -> None:
         return
     found = scores(board_of(until, crash), inside[:, None].astype(float), 99)
     chi2, _ = survdiff(until, crash, inside.astype(int))
-    assert float(found.z[0] ** 2) == pytest.approx(float(chi2), rel=1e-6)
+    assert float(found.log_rank[0] ** 2) == pytest.approx(float(chi2), rel=1e-6)
 
 
 def test_the_draws_have_the_moments_that_they_are_standardised_by() -> None:
@@ -56,12 +56,24 @@ def test_without_a_rule_the_draws_are_the_exact_test_of_the_table() -> None:
     assert float(p_of(np.abs(found.z), np.abs(found.null))[0]) == pytest.approx(exact, abs=0.01)
 
 
+def test_where_every_run_crashes_the_draws_are_all_orders_of_the_runs() -> None:
+    """The share of draws as extreme as any of the possible numerators is that among the 720 orders of six runs."""
+    x = np.array([1.0, 1.0, 1.0, 0.0, 0.0, 0.0])
+    every = [sum(order[i] - np.mean(order[i:]) for i in range(6)) for order in permutations(x)]
+    spread = float(np.std(every))
+    found = scores(board_of(np.arange(1.0, 7.0), np.ones(6)), x[:, None], 40_000)
+    for bound in np.unique(np.round(np.abs(every), 6)):
+        exact = float(np.mean(np.abs(every) >= bound - 1e-4))
+        drawn = float(np.mean(np.abs(found.null[:, 0]) * spread >= bound - 0.02))
+        assert drawn == pytest.approx(exact, abs=0.012)
+
+
 def test_blocks_compare_only_those_who_started_together() -> None:
     """Where each block has one level only, nothing can be told, whatever the crashes."""
     first_half = np.arange(40) < 20
     crash = first_half.astype(float)
     found = scores(board_of(np.zeros(40), crash, 20), first_half[:, None].astype(float), 99)
-    assert float(found.variance[0]) == 0.0
+    assert float(found.log_rank[0]) == 0.0
     assert float(found.z[0]) == 0.0
 
 
