@@ -80,8 +80,10 @@ class Following:
     """The new sweep file; where nothing changed but its name and description, the old one."""
     parent: str
     """Id of the sweep that it follows."""
+    size: float
+    """Configurations of the new space; infinite with a range."""
     changes: tuple[Change, ...]
-    """In the order of the file."""
+    """In the order in which they were decided."""
     gate: Gate
     held: float | None
     """Posterior chance that the new space still holds a configuration within ``tolerance`` of the best; None where no
