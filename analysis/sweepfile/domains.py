@@ -182,7 +182,7 @@ class Domain:
             return self
         spec = _without(self.spec, "mu", "sigma", "a", "b")
         if base in UNBOUNDED:
-            base = "log_uniform_values" if base == "log_normal" else "uniform"
+            base = "log_uniform_values" if base == "log_normal" and low > 0 else "uniform"
             spec["distribution"] = ("q_" if kind.startswith("q_") else "") + base
         if base in ("log_uniform", "inv_log_uniform"):
             # The exponents are written to twelve digits: rounded into the range, so that nothing new is let in.
@@ -197,7 +197,9 @@ class Domain:
         return self._again(spec)
 
     def _again(self, spec: Mapping[str, Any]) -> Domain:
-        return replace(read_domain(Parameter(self.name, spec)), geometric=self.geometric) if spec else self
+        """The domain of another specification; few levels are on the scale of the many that they come from."""
+        new = read_domain(Parameter(self.name, spec))
+        return replace(new, geometric=self.geometric) if new.levels is not None and self.levels is not None else new
 
 
 def read_domain(parameter: Parameter) -> Domain:

@@ -4,17 +4,12 @@ from __future__ import annotations
 
 import json
 import math
-import os
-import shutil
 import subprocess
-import sys
-import venv
 from collections.abc import Iterator
 from pathlib import Path
 from random import Random
 from typing import Any
 
-import platformdirs
 import pytest
 
 from aftersweep.analysis.errors import FormatError
@@ -22,27 +17,8 @@ from aftersweep.analysis.sweepfile.hyperband import Hyperband, read_hyperband, s
 
 pytestmark = [pytest.mark.reference, pytest.mark.slow]
 
-REQUIREMENTS = ("sweeps==0.3.0", "setuptools<80")  # its dependencies still import pkg_resources
 SCRIPT = Path(__file__).with_name("sweeps_decisions.py")
 SWEEPS = 4_000
-
-
-@pytest.fixture(scope="module")
-def reference_python() -> Path:
-    """The Python of an environment with the reference package; built once, then kept in the user's cache folder."""
-    version = f"py{sys.version_info.major}.{sys.version_info.minor}"
-    home = Path(platformdirs.user_cache_dir("aftersweep-tests")) / f"sweeps-0.3.0-{version}"
-    python = home / "bin" / "python"
-    if not (home / "complete").exists():
-        building = home.with_name(f"{home.name}.{os.getpid()}")
-        shutil.rmtree(building, ignore_errors=True)
-        venv.create(building, with_pip=True, symlinks=True)
-        install = [str(building / "bin" / "python"), "-m", "pip", "install", "--quiet", *REQUIREMENTS]
-        subprocess.run(install, check=True, timeout=300)
-        (building / "complete").touch()
-        shutil.rmtree(home, ignore_errors=True)
-        building.rename(home)
-    return python
 
 
 def _decisions(python: Path, cases: list[dict[str, Any]]) -> list[dict[str, Any]]:
