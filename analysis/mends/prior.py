@@ -22,6 +22,7 @@ from ..values import MISSING
 
 def clean_runs(sweep: Sweep, outcomes: Mapping[str, Outcome], config: Mapping[str, Any]) -> tuple[str, ...]:
     """Ids of the completed runs, recorded as finished with a value, whose settings the space holds; best first."""
+    sweep = sweep.judged or sweep  # the search knows its own metric only
     try:
         domains = [read_domain(parameter) for parameter in read_config(config).swept]
     except FormatError:

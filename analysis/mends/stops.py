@@ -82,7 +82,9 @@ def stop_advice(sweep: Sweep, outcomes: Mapping[str, Outcome], config: Mapping[s
     ends = ends_of(sweep, outcomes)
     warm = warm_up(sweep, outcomes, config, rule, ends)
     found = cost_of_bands(sweep, rule, ends, warm[1] if warm else rule.bands[0])
-    return [found.finding] if found is not None and found.first is None else []
+    if found is None or found.first is not None:
+        return []
+    return [replace(found.finding, facts={**found.finding.facts, "moved": warm[1] if warm else None})]
 
 
 def _from(config: Mapping[str, Any], first: int, finding: Finding) -> list[Change]:

@@ -25,10 +25,13 @@ def _warmup(f: Finding) -> str:
 
 def _bands(f: Finding) -> str:
     facts = f.facts
+    stays = "so the rule stays as it is"
+    if facts.get("moved"):
+        stays = f"so nothing but the warm-up moves its first band, to {facts['moved']}"
     if f.estimate is None:
         return (
-            f"Whether the stopping rule costs good runs cannot be told: {plural(facts['completed'], 'run')} came to "
-            f"the end, and at least {facts['least']}, with values that vary, are needed; the rule stays as it is."
+            f"Whether the stopping rule costs good runs cannot be told, {stays}: {plural(facts['completed'], 'run')} "
+            f"came to the end, and at least {facts['least']}, with values that vary, are needed."
         )
     of_seen = plural(facts["seen_good"], "good run")
     seen = f"of the {of_seen} that were seen to the end it was true for {facts['seen_lost']}, a lower bound"
@@ -41,8 +44,8 @@ def _bands(f: Finding) -> str:
     if facts["after"]:
         return f"{said}; with the first band at {facts['new']} it would be misled about {_ninety(facts['after'])}."
     if f.supported:
-        return f"{said}; of no later band is it known to be under 10 %, so the rule stays as it is."
-    return f"{said}; that is not known to be more than 10 %, so the rule stays as it is."
+        return f"{said}; of no later band is it known to be under 10 %, {stays}."
+    return f"{said}; that is not known to be more than 10 %, {stays}."
 
 
 def _ninety(three: Sequence[float]) -> str:
@@ -137,13 +140,12 @@ def _epochs(f: Finding) -> str:
 
 
 def _prior(f: Finding) -> str:
-    named = [short(run) for run in f.runs[:MOST_NAMED]]
-    more = f" and {f.facts['clean'] - len(named)} more" if f.facts["clean"] > len(named) else ""
-    options = " ".join(f"-R {run}" for run in named)
-    dots = " ..." if more else ""
+    options = " ".join(f"-R {short(run)}" for run in f.runs[:MOST_NAMED])
+    left = len(f.runs) - MOST_NAMED
+    more = f" ... FILE (best first; {left} more in the evidence)" if left > 0 else " FILE"
     return (
         f"{f.facts['clean']} of {plural(f.n, 'run')} completed with a value, and the new space holds their settings: "
-        f"give them to the new bayes search with wandb sweep {options}{dots} ({listed(named)}{more})."
+        f"give them to the new bayes search with wandb sweep {options}{more}."
     )
 
 
@@ -151,9 +153,9 @@ def _repeats(f: Finding) -> str:
     assert f.estimate is not None
     seed = f"another {f.facts['seed']}" if f.facts["seed"] else "another seed"
     return (
-        f"Run the three best again with {seed} ({listed([short(run) for run in f.runs])}): no configuration of the "
-        f"{plural(f.n, 'completed run')} was repeated, so nobody knows whether the {number(f.estimate.value)} between "
-        f"the first and the third in {f.subject} is more than chance."
+        f"Run the three best completed runs again with {seed} ({listed([short(run) for run in f.runs])}): no "
+        f"configuration of the {plural(f.n, 'completed run')} was repeated, so nobody knows whether the "
+        f"{number(f.estimate.value)} between the first and the third in {f.subject} is more than chance."
     )
 
 

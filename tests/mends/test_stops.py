@@ -13,6 +13,7 @@ from aftersweep.analysis.mends import advice, apply, mends
 from aftersweep.analysis.mends.curves import Ends, cost_of, ends_of
 from aftersweep.analysis.sweepfile.hyperband import read_hyperband
 from aftersweep.analysis.types import Finding, Outcome, Sweep
+from aftersweep.reports.words.search import WORDS
 
 from ..factories import HYPERBAND, make_run, make_sweep
 from ..truth.judges.case import within
@@ -197,6 +198,13 @@ def test_bands_begin_after_the_longest_warm_up(values: Any, first: int) -> None:
     assert rule == {"type": "hyperband", "eta": 3, "strict": True, "min_iter": first}
     assert found[0].kind == "search_warmup"
     assert found[0].facts["new"] == first
+
+
+def test_where_only_the_warm_up_moves_the_bands_the_sentence_says_so() -> None:
+    """The cost of the rule is told beside it, and not that the rule stays."""
+    _, found = after(warm([0, 5, 10]))
+    cost_of_rule = next(f for f in found if f.kind == "search_bands")
+    assert WORDS["search_bands"](cost_of_rule).endswith("so nothing but the warm-up moves its first band, to 11.")
 
 
 def test_only_the_warm_up_that_the_new_space_still_has_counts() -> None:
