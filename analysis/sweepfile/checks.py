@@ -31,8 +31,8 @@ def checked_kind(parameter: Parameter) -> str | None:
             f"parameter '{name}': distribution '{show(kind)}' is unknown; it must be one of {', '.join(DISTRIBUTIONS)}"
         )
     if parameter.values is not None:
-        if kind in RANGES:
-            has = "value" if "value" in spec else "values"
+        has = "value" if "value" in spec else "values"
+        if kind in RANGES or (kind is not None and (kind == "constant") != (has == "value")):
             raise FormatError(f"parameter '{name}' has {has} and is {kind} too; leave one of the two out")
         return None
     kind = distribution(parameter)
@@ -49,6 +49,8 @@ def checked_weights(parameter: Parameter) -> Floats:
     name, levels, given = parameter.name, parameter.values or (), parameter.spec.get("probabilities")
     if not levels:
         raise FormatError(f"parameter '{name}' has an empty list of values; give it at least one")
+    if given is None and parameter.spec.get("distribution") == LISTED[1]:
+        raise FormatError(f"parameter '{name}' is {LISTED[1]} and has none; give probabilities, one a value")
     if given is None:
         return np.full(len(levels), 1.0 / len(levels))
     numbers = given if isinstance(given, list | tuple) else ()
