@@ -64,10 +64,12 @@ def _entry(key: Any, value: Any, path: Path, comments: Mapping[Path, str], inden
 
 
 def _is_odd(value: Any) -> bool:
-    """True for what has no short form: lists of mappings, and lists that do not fit a line."""
+    """True for what has no short form: lists of mappings, lists that do not fit a line, sets and bytes."""
+    if isinstance(value, set | bytes):
+        return True
     if not isinstance(value, list | tuple):
         return False
-    return any(isinstance(one, Mapping | list | tuple) for one in value) or len(_flow(value)) > 3 * WIDTH
+    return any(isinstance(one, Mapping | list | tuple | set | bytes) for one in value) or len(_flow(value)) > 3 * WIDTH
 
 
 def _with_comment(line: str, said: str, indent: str) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date, datetime
 from typing import Any
 
 import pytest
@@ -34,6 +35,12 @@ def test_what_is_written_is_read_back_whatever_the_comments_hold(
     comments: dict[tuple[str, ...], str] = {(key,): said for key in config}
     comments |= {(key, name): said for key, value in config.items() if isinstance(value, dict) for name in value}
     assert yaml.safe_load(to_yaml(config, comments, head)) == config
+
+
+@pytest.mark.parametrize("value", [{1, 2}, b"xyz" * 40, [b"x"], date(2025, 1, 2), [datetime(2025, 1, 2, 3, 4)], 10**40])
+def test_what_only_yaml_can_say_is_read_back_too(value: Any) -> None:
+    config = {"parameters": {"p": {"value": value}}}
+    assert yaml.safe_load(to_yaml(config, {("parameters", "p", "value"): "x"})) == config
 
 
 @given(st.floats(allow_nan=False, allow_infinity=False))
