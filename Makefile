@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 OUT := out
 PYTEST := $(BIN)/python -m pytest -n auto --dist loadgroup
 
-.PHONY: report test test-core check bench-truth bench-scale sample picture browser clean help
+.PHONY: report test test-core check bench-truth bench-scale bench-next sample picture browser clean help
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -28,6 +28,10 @@ check: $(VENV)/.dev  ## style, types and architecture
 
 bench-truth: $(VENV)/.dev  ## how often is the report right? simulated sweeps, 40 minutes; WRITE=1 puts the table into the README
 	$(BIN)/python -m tests.truth.bench $(if $(WRITE),--write)
+
+bench-next: $(VENV)/.dev  ## is the next sweep better than what people do? real tables, 50 minutes; WRITE=1 puts the table into the README
+	$(BIN)/pip install --quiet -e '.[bench]'
+	$(BIN)/python -m tests.next.bench $(if $(WRITE),--write)
 
 sample: $(VENV)/.dev  ## make the bundled sample and its provenance page again, from the published figures
 	$(BIN)/python tools/make_sample.py

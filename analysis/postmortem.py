@@ -25,8 +25,10 @@ from .findings.ranking import ranking_findings
 from .findings.risk import circumstance_findings, claim_findings, pair_findings, parameter_findings, risk_summary
 from .findings.space import space_findings
 from .findings.survival import survival_findings
+from .following import findings_of, next_sweep, with_ids
 from .importance import importance
 from .levels import group_parameter, level_rows, levels_of
+from .narrow.options import Options
 from .outcomes.adjudicate import adjudicate, may_stop, stopping_rule
 from .outcomes.rates import crash_rate
 from .outlook import outlook
@@ -81,13 +83,19 @@ def _described(sweep: Sweep, rule: Hyperband | None) -> str | None:
 
 
 def post_mortem(
-    sweep: Sweep, *, group_by: str | None = None, now: float | None = None, count_causes: Collection[str] = ()
+    sweep: Sweep,
+    *,
+    group_by: str | None = None,
+    now: float | None = None,
+    count_causes: Collection[str] = (),
+    following_options: Options | None = None,
 ) -> PostMortem:
     """Everything that can be said about the sweep.
 
     group_by: the parameter that architectures are told apart by; now: seconds since 1970, for runs that still run;
-    count_causes: causes of a crash that count against a setting beside those that a setting could be at fault for.
-    Raises UsageError for a group_by that was not swept or a claim that does not fit the sweep.
+    count_causes: causes of a crash that count against a setting beside those that a setting could be at fault for;
+    following_options: what is asked of the next sweep.
+    Raises UsageError for a group_by that was not swept, a claim or an option that does not fit the sweep.
     """
     rule = stopping_rule(sweep)
     bands = rule.bands if rule else ()
@@ -113,6 +121,7 @@ def post_mortem(
     searched = space(sweep, outcomes) if alone else None
     ahead = outlook(sweep, outcomes) if alone else None
     together = across(sweep, outcomes, apart=apart)
+    after, no_following = next_sweep(sweep, outcomes, searched, ranked, following_options or Options())
     optional = [
         cause_finding(sweep, outcomes),
         mixed_scale_finding(sweep),
@@ -137,6 +146,7 @@ def post_mortem(
         *importance_findings(sweep, weighed),
         *space_findings(sweep, searched),
         *outlook_findings(sweep, ahead),
+        *findings_of(after),
     ]
     findings = numbered(first)
     return PostMortem(
@@ -164,6 +174,8 @@ def post_mortem(
         space=searched,
         outlook=ahead,
         pooled=together,
+        following=with_ids(after, first, findings),
+        no_following=no_following,
         findings=(*findings, *numbered(recommendations(findings))),
         problems=(*sweep.problems, *(f"run {run.id}: {p}" for run in sweep.runs for p in run.problems)),
     )

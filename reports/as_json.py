@@ -11,6 +11,7 @@ from typing import Any
 from ..analysis.results.postmortem import PostMortem
 from ..analysis.types import Estimate, Finding, Outcome, Run
 from ..analysis.values import show
+from .following import to_dict
 from .narrate import sentence
 
 SCHEMA_VERSION = 1
@@ -77,6 +78,7 @@ def document(result: PostMortem, version: str) -> dict[str, Any]:
         },
         "runs": [_run(run, result.outcomes[run.id]) for run in sweep.runs],
         "results": {name: plain(getattr(result, name)) for name in SECTIONS},
+        "following": to_dict(result.following) if result.following else None,
         "findings": [_finding(finding) for finding in result.findings],
     }
     cleaned: dict[str, Any] = _clean(whole)

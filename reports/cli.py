@@ -15,6 +15,7 @@ import typer
 
 from .. import __version__
 from ..analysis.errors import AftersweepError
+from . import next_command
 from .archive_commands import open_archive, register
 from .console import say, say_error, showing_progress
 from .options import (
@@ -48,6 +49,8 @@ Start here:
     aftersweep report ENTITY/PROJECT/SWEEP    a W&B server; a URL will do
 
     aftersweep report SWEEP SWEEP SWEEP       several sweeps of one project, pooled
+
+    aftersweep next 4yfw48ad -o next.yaml     the sweep file that should follow
 
 Exit codes: 0 done, 2 the request cannot be met (one line says why), 130 interrupted, 1 a fault of aftersweep.""",
 )
@@ -161,6 +164,7 @@ def report(
         )
 
 
+next_command.register(app)
 register(app)
 
 

@@ -81,6 +81,14 @@ def share_interval(estimate: Estimate) -> str:
     return f"{percent(estimate.value)} ({inside})" if inside else percent(estimate.value)
 
 
+def estimate_words(estimate: Estimate | None) -> str:
+    """``0.81 (0.78 to 0.84)``; a dash where there is none."""
+    if estimate is None:
+        return NONE
+    inside = interval(estimate)
+    return f"{number(estimate.value)} ({inside})" if inside else number(estimate.value)
+
+
 def ratio_interval(estimate: Estimate) -> str:
     """``2.1 (0.4 to 11)``; open ends as such."""
     if estimate.value is None and estimate.low is None and estimate.high is None:

@@ -59,9 +59,9 @@ def write_report(
 
     chosen = choose_format(format_, output)
     check_writable(output)
-    read = [_read(request, archive, progress, quiet, several=len(requests) > 1) for request in requests]
-    wanted = _options_of_each(options, [runs for _, runs in read])
-    sweep = pool([tidy(raw, runs, asked) for (raw, runs), asked in zip(read, wanted, strict=True)])
+    found = [read(request, archive, progress, quiet, several=len(requests) > 1) for request in requests]
+    wanted = _options_of_each(options, [runs for _, runs in found])
+    sweep = pool([tidy(raw, runs, asked) for (raw, runs), asked in zip(found, wanted, strict=True)])
     asked = tuple({"text": text, "where": text} for text in claims)
     result = post_mortem(replace(sweep, claims=(*sweep.claims, *asked)), group_by=group_by, count_causes=count_causes)
     target = output or Path(f"aftersweep-{safe_name(sweep.id)}.{chosen}")
@@ -70,7 +70,7 @@ def write_report(
         _summary(result, target)
 
 
-def _read(
+def read(
     request: Request, archive: Archive, progress: Progress | None, quiet: bool, *, several: bool
 ) -> tuple[RawSweep, list[RawRun]]:
     """One sweep's raw records; its progress under its own name where there are several."""

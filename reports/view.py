@@ -18,6 +18,7 @@ from . import format as fmt
 from .charts import Part, Whisker, learning_curves, stack, whisker
 from .hostile import short
 from .narrate import SEARCH, sentence
+from .sections.following import following_section
 from .sections.importance import importance_section
 from .sections.outlook import outlook_section
 from .sections.pooling import pooling_section
@@ -124,6 +125,7 @@ def page(result: PostMortem, version: str, made_at: float) -> dict[str, Any]:
         "importance": importance_section(result),
         "space": space_section(result),
         "outlook": outlook_section(result),
+        "following": following_section(result),
         "pooling": pooling_section(result),
         "sweep": sweep,
         "title": sweep.name or sweep.id,
@@ -131,6 +133,7 @@ def page(result: PostMortem, version: str, made_at: float) -> dict[str, Any]:
         "made_at": fmt.moment(made_at),
         "dates": f"{fmt.day(min(starts))} to {fmt.day(max(ends or starts))}" if starts else "not recorded",
         "by_kind": by_kind,
+        "said": said,
         "headline": [item for kind in KEY_KINDS for item in by_kind.get(kind, [])],
         "key_findings": _key_findings(by_kind),
         "claims": [item for item in by_kind.get("risk_factor", []) if item.finding.facts["family"] == "claim"],

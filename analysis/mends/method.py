@@ -32,9 +32,12 @@ def method_changes(
     """
     old = config.get("method")
     runs = budget or len(sweep.runs)
-    values = all(parameter.values is not None for parameter in read_config(config).swept)
+    swept = read_config(config).swept
+    values = all(parameter.values is not None and "probabilities" not in parameter.spec for parameter in swept)
     if asked == "grid" and not values:
-        raise UsageError("--method grid: the new space has a range, which no grid can go through; ask for random")
+        raise UsageError(
+            "--method grid: the new space has a range or chances of levels, which no grid goes through; ask for random"
+        )
     if "scheduler" in config or (old not in METHODS and old is not None and asked is None):
         return []
     clean = clean_runs(sweep, outcomes, config)
@@ -98,7 +101,7 @@ def cap_changes(sweep: Sweep, config: Mapping[str, Any], *, size: float, budget:
         kind="search_run_cap",
         subject="run_cap",
         supported=True,
-        estimate=Estimate(value=float(cap), unit="runs"),
+        estimate=Estimate(value=float(cap), unit=""),
         n=len(sweep.runs),
         method="the number of runs asked for, else that of the parent; of a grid no more than its configurations",
         runs=tuple(run.id for run in sweep.runs),

@@ -188,7 +188,7 @@ def cost_of_bands(sweep: Sweep, rule: Hyperband, ends: Ends, start: int) -> Band
         kind="search_bands",
         subject="early_terminate",
         supported=now is not None and (now.misled.low or 0.0) > MOST_LOST,
-        estimate=now.misled if now else None,
+        estimate=now.misled if now else Estimate(value=None, unit="share"),
         n=sum(reached),
         method=LOST,
         caveats=("a straight line is taken to hold also for runs that were stopped, of which no end was seen",),

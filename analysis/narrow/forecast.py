@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -45,10 +46,15 @@ def expected_best(
     drawn = model.draw(codes.points(pool), DRAWS, rng)
     picked = rng.integers(0, TRIED, (DRAWS, runs))
     noisy = np.take_along_axis(drawn, picked, axis=1) + rng.normal(0.0, model.noise**0.5, picked.shape)
-    best = values_of(noisy.max(axis=1), given.values)
-    sign = metric.sign
-    low, high = np.quantile(sign * best, [0.025, 0.975])
-    return Estimate(value=float(np.mean(sign * best)), low=float(low), high=float(high), unit=metric.name)
+    # In units of the largest value: sums of very large ones would not be finite.
+    unit = float(np.abs(given.values).max()) or 1.0
+    best = metric.sign * values_of(noisy.max(axis=1), given.values / unit)
+    value, low, high = (_finite(float(x) * unit) for x in (best.mean(), *np.quantile(best, [0.025, 0.975])))
+    return Estimate(value=value, low=low, high=high, unit=metric.name)
+
+
+def _finite(value: float) -> float:
+    return min(max(value, -sys.float_info.max), sys.float_info.max)
 
 
 def values_of(scores: Floats, seen: Floats) -> Floats:

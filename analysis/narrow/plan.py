@@ -8,6 +8,7 @@ from typing import Any
 
 from ..results.following import Action, Change
 from ..sweepfile.config import Parameter
+from ..sweepfile.distributions import step_of
 from ..sweepfile.domains import Domain, read_domain
 from ..types import Finding
 from ..values import level, same
@@ -40,7 +41,8 @@ class Plan:
             if domain.levels is not None:
                 total *= len(domain.levels)
             elif domain.integer and domain.low is not None and domain.high is not None:
-                total *= domain.high - domain.low + 1
+                step = step_of(Parameter(domain.name, domain.spec)) or 1.0
+                total *= round((domain.high - domain.low) / step) + 1
             else:
                 return float("inf")
         return total

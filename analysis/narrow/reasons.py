@@ -8,7 +8,7 @@ from typing import Any
 from ..results.following import Gate
 from ..results.space import Edge, Edges
 from ..sweepfile.domains import Domain
-from ..types import Estimate, Finding
+from ..types import Estimate, Finding, Sweep
 from .riskier import Risky
 from .values import Compared
 
@@ -19,22 +19,25 @@ SURROGATE = (
 GATE = "leave-one-out R2 of a Gaussian process on normal scores against {permutations} permutations of the values"
 
 
-def gate_finding(gate: Gate, given: Compared, metric: str) -> Finding:
-    """Whether settings explain the metric at all: what every change for performance's sake rests on."""
+def gate_finding(gate: Gate, given: Compared, sweep: Sweep) -> Finding:
+    """Whether settings explain the metric at all: what every change for performance's sake rests on.
+
+    Where nothing could be compared it names all runs: none of them is enough.
+    """
     caveats = []
     if gate.iteration is not None:
         caveats.append(f"runs are compared after {gate.iteration} logged values, as most did not come to their end")
     return Finding(
         id="",
         kind="next_gate",
-        subject=metric,
+        subject=sweep.metric.name,
         supported=gate.open,
-        estimate=None if gate.skill is None else Estimate(value=gate.skill, unit="R2"),
+        estimate=Estimate(value=gate.n, unit="") if gate.skill is None else Estimate(value=gate.skill, unit="R2"),
         n=gate.n,
         method=GATE.format(permutations=gate.permutations),
         p=gate.p,
         caveats=tuple(caveats),
-        runs=tuple(run.id for run in given.runs),
+        runs=tuple(run.id for run in given.runs or sweep.runs),
         facts={"tested": gate.tested, "why": gate.why, "iteration": gate.iteration, "covered": gate.covered},
     )
 
@@ -67,8 +70,7 @@ def risk_finding(parameter: str, gone: Sequence[Risky], limit: float) -> Finding
         estimate=worst.rate,
         n=len(worst.level.runs),
         method="product-limit estimate of the crash rate, stopped runs withdrawn; p of the level against the rest",
-        p=worst.risk.p if worst.risk else None,
-        q=worst.risk.q if worst.risk else None,
+        p=worst.p,
         runs=tuple(run.id for one in gone for run in one.level.runs),
         facts={
             "parameter": parameter,
@@ -115,7 +117,7 @@ def asked_finding(old: Domain, value: Any) -> Finding:
         kind="next_asked",
         subject=old.name,
         supported=True,
-        estimate=None,
+        estimate=Estimate(value=None),
         n=0,
         method="asked for on the command line",
         facts={"parameter": old.name, "value": value},

@@ -6,15 +6,19 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..levels import Level, levels_of
 from ..lifetimes.incidence import aalen_johansen, intervals
-from ..results.risk import ParameterRisk, RiskFactor
 from ..risk.cases import SETTING_CAUSES, Cases, make_cases
+from ..risk.contrasts import FEWEST_RUNS
+from ..risk.draws import LEAST_DRAWS, board, p_of, scores
+from ..sweepfile.domains import Domain
 from ..types import Estimate, Outcome, Sweep
-from ..values import level, same
+from ..values import level, same, show
 
-ALPHA = 0.05
+ALPHA = 0.005
+"""Of a level against the others, by itself."""
 
 
 @dataclass(frozen=True)
@@ -27,14 +31,14 @@ class Risky:
     crashes: float
     rest: float
     """The same chance of the other levels together."""
-    risk: RiskFactor | None
-    """The contrast that tells it from the rest."""
+    p: float
+    """Of the difference, by itself."""
 
 
 def risky_levels(
     sweep: Sweep,
     outcomes: Mapping[str, Outcome],
-    risks: Sequence[ParameterRisk],
+    domains: Sequence[Domain],
     *,
     early_stopping: bool,
     limit: float,
@@ -42,42 +46,49 @@ def risky_levels(
 ) -> tuple[Risky, ...]:
     """The levels of which the lower 95 % limit of the crash rate is over ``limit``, and which differ from the rest.
 
-    The rate is 1 less the product-limit estimate, so that it does not depend on how long the rule let runs live. Only
-    levels of a parameter that is called a risk factor can go, and only those that differ from the others by themselves
-    (p at most 0.05): where all crash, none of them is to blame.
+    The rate is 1 less the product-limit estimate, so that it does not depend on how long the rule let runs live. A
+    level that does not differ from the others stays: where all crash, none of them is to blame. That takes a p of at
+    most 0.005 by itself (log-rank by Monte Carlo, as of risk factors), not one adjusted over all levels: where few
+    runs crash hardly a level gets over the limit by luck.
     """
     cases = make_cases(sweep, outcomes, early_stopping=early_stopping, causes=causes)
-    by_parameter = {risk.parameter: risk for risk in risks}
-    found = []
-    for name in sweep.parameters:
-        levels = levels_of(sweep, name)
-        judged = by_parameter.get(name)
-        if len(levels) < 2 or judged is None or not judged.called:
-            continue
-        for item in levels:
-            contrast, sign = _contrast(judged, item, len(levels))
-            if contrast is None or contrast.p is None or contrast.p > ALPHA or sign * (contrast.z or 0.0) <= 0:
-                continue
-            ids = {run.id for run in item.runs}
-            inside = np.array([run.id in ids for run in cases.runs], dtype=bool)
-            rate = crash_share(cases, inside)
-            if rate.low is not None and rate.low > limit:
-                rest = crash_share(cases, ~inside).value or 0.0
-                found.append(Risky(item, rate, float(cases.crash[inside].sum()), rest, contrast))
-    return tuple(sorted(found, key=lambda one: -(one.rate.low or 0.0)))
+    if not (cases.crash > 0).any():
+        return ()
+    tried = [item for domain in domains for item in _levels(sweep, domain)]
+    sides = [_inside(cases, item) for item in tried]
+    kept = [i for i, inside in enumerate(sides) if min(inside.sum(), (~inside).sum()) >= FEWEST_RUNS]
+    if not kept:
+        return ()
+    found = scores(board(cases), np.column_stack([sides[i] for i in kept]).astype(float), LEAST_DRAWS)
+    p = p_of(np.abs(found.z), np.abs(found.null))
+    risky = []
+    for place, i in enumerate(kept):
+        rate = crash_share(cases, sides[i])
+        if found.z[place] > 0 and p[place] <= ALPHA and rate.low is not None and rate.low > limit:
+            rest = crash_share(cases, ~sides[i]).value or 0.0
+            risky.append(Risky(tried[i], rate, float(cases.crash[sides[i]].sum()), rest, float(p[place])))
+    return tuple(sorted(risky, key=lambda one: -(one.rate.low or 0.0)))
 
 
-def _contrast(judged: ParameterRisk, item: Level, levels: int) -> tuple[RiskFactor | None, int]:
-    """The contrast of the level and 1; of two levels only one is tested, and is the other's with its sign turned."""
-    rows = [row for row in judged.contrasts if row.kind == "level"]
-    value = item.label if item.value is None else item.value
-    for row in rows:
-        if same(level(row.where.get(item.parameter)), level(value)):
-            return row, 1
-    return (rows[0], -1) if levels == 2 and len(rows) == 1 else (None, 1)
+def _levels(sweep: Sweep, domain: Domain) -> list[Level]:
+    """The declared levels with their runs; of a range its thirds."""
+    if domain.levels is None:
+        return levels_of(sweep, domain.name) if domain.name in sweep.parameters else []
+    value = {run.id: level(run.config.get(domain.name)) for run in sweep.runs if domain.name in run.config}
+    return [
+        Level(
+            domain.name, show(one), one, tuple(r for r in sweep.runs if r.id in value and same(value[r.id], level(one)))
+        )
+        for one in domain.levels
+    ]
 
 
-def crash_share(cases: Cases, inside: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> Estimate:
+def _inside(cases: Cases, item: Level) -> NDArray[np.bool_]:
+    ids = {run.id for run in item.runs}
+    return np.array([run.id in ids for run in cases.runs], dtype=bool)
+
+
+def crash_share(cases: Cases, inside: NDArray[np.bool_]) -> Estimate:
     """The chance of a crash among the runs ``inside`` [n], stopped runs taken as withdrawn, with its 95 % interval."""
     if not inside.any():
         return Estimate(value=None, unit="share")

@@ -43,7 +43,7 @@ def compared(sweep: Sweep, outcomes: Mapping[str, Outcome]) -> Compared:
     valued = sorted((run for run in sweep.runs if run.best is not None), key=lambda run: run.id)
     ended = [run for run in valued if outcomes[run.id].label == "completed"]
     if len(valued) < FEWEST_RUNS:
-        return _nothing(f"{len(valued)} runs have a value of the metric; it takes {FEWEST_RUNS}")
+        return _nothing(f"runs with a value of the metric: {len(valued)}; it takes {FEWEST_RUNS}")
     if len(ended) >= max(FEWEST_RUNS, NEARLY_ALL * len(valued)):
         return _of(ended, [sign * (run.best or 0.0) for run in ended])
     early = _early(sweep, valued)
@@ -52,12 +52,14 @@ def compared(sweep: Sweep, outcomes: Mapping[str, Outcome]) -> Compared:
         at = dict(zip((run.id for run in early.runs), early.values, strict=True))
         agreement = _agreement([at[run.id] for run in both], [sign * (run.best or 0.0) for run in both])
         if agreement is None and len(ended) < FEWEST_RUNS:
-            return _nothing(f"{len(both)} runs came to their end: what early values say of final ones is not known")
+            return _nothing(
+                f"runs that came to their end: {len(both)}; what early values say of final ones is not known"
+            )
         if agreement is not None and (agreement.value or 0) >= AGREES and (agreement.low or 0) > 0:
             return Compared(early.runs, early.values, early.iteration, agreement)
     if len(ended) >= FEWEST_RUNS:
         return _of(ended, [sign * (run.best or 0.0) for run in ended])
-    return _nothing(f"{len(ended)} runs came to their end, and early values do not tell the final ones")
+    return _nothing(f"runs that came to their end: {len(ended)}; early values do not tell the final ones")
 
 
 def _nothing(why: str) -> Compared:

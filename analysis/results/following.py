@@ -99,4 +99,5 @@ class Following:
 
     @property
     def unchanged(self) -> bool:
-        return not self.changes
+        """True where the space is the parent's, whatever is mended of the search."""
+        return not any(change.parameter for change in self.changes)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from ..sweepfile.config import Metric
 from ..types import CrashRate, Finding, Outcome, Run, Sweep
+from .following import Following
 from .importance import Importance
 from .outlook import Outlook
 from .pooling import Pooled
@@ -51,6 +52,9 @@ class PostMortem:
     outlook: Outlook | None
     pooled: Pooled | None
     """Levels over several sweeps; None for a sweep by itself. Then ranking, importance, space and outlook are None."""
+    following: Following | None
+    """The sweep that should follow; None where there can be none, and ``no_following`` says why."""
+    no_following: str
     findings: tuple[Finding, ...]
     problems: tuple[str, ...]
 

@@ -28,7 +28,7 @@ def _bands(f: Finding) -> str:
     stays = "so the rule stays as it is"
     if facts.get("moved"):
         stays = f"so nothing but the warm-up moves its first band, to {facts['moved']}"
-    if f.estimate is None:
+    if f.estimate is None or f.estimate.value is None:
         return (
             f"Whether the stopping rule costs good runs cannot be told, {stays}: {plural(facts['completed'], 'run')} "
             f"came to the end, and at least {facts['least']}, with values that vary, are needed."

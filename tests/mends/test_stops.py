@@ -100,7 +100,7 @@ def test_too_few_ends_leave_the_rule_alone(n: int) -> None:
     rule, found = after(sweep_of(slow, n))
     assert rule == HYPERBAND
     assert len(found) == (n > 0)
-    assert all(f.estimate is None and not f.supported for f in found)
+    assert all(f.estimate is not None and f.estimate.value is None and not f.supported for f in found)
 
 
 def test_a_sweep_of_which_all_were_stopped_keeps_its_rule() -> None:

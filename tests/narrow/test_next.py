@@ -13,7 +13,6 @@ from aftersweep.analysis.errors import UsageError
 from aftersweep.analysis.narrow.next import following
 from aftersweep.analysis.narrow.options import Options
 from aftersweep.analysis.results.following import Following
-from aftersweep.analysis.risk.factors import parameter_risks
 from aftersweep.analysis.space import space
 from aftersweep.analysis.sweepfile.config import Metric, read_config
 from aftersweep.analysis.sweepfile.domains import read_domain
@@ -69,8 +68,7 @@ def swept(
 
 
 def decide(sweep: Sweep, ends: Mapping[str, Outcome], **options: Any) -> Following:
-    risks = parameter_risks(sweep, ends, early_stopping=False)
-    return following(sweep, ends, risks, space(sweep, ends), Options(**options))
+    return following(sweep, ends, space(sweep, ends), Options(**options))
 
 
 def moved(found: Following) -> set[str | None]:

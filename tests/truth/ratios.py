@@ -47,6 +47,12 @@ class Judge:
             self._rates[key] = self.people.rate((places >= low) & (places <= high))
         return self._rates[key]
 
+    def crash_by_end(self, name: str, ids: Collection[str], truth: Truth) -> tuple[float, float]:
+        """The share that would crash by the end if no run were stopped: at the level that ``ids`` share, elsewhere."""
+        mask = self._mask(name, "level", self._span(name, ids, truth))
+        crash = 1 - np.exp(-self.people.hazard * self.people.world.epochs)
+        return float(crash[mask].mean()), float(crash[~mask].mean())
+
     def level_ratio(self, name: str, ids: Collection[str], truth: Truth) -> float:
         """The hazard of those who share the level of ``ids`` over that of the rest."""
         if name in self.nulls:

@@ -54,6 +54,8 @@ NO_STATEMENT = tuple(
         r"^- (out of memory|diverged|code error|infrastructure|preempted|unknown): \d+( \(run .*\))?$",
         r"^No (run|swept parameter|other parameter|parameter|finding) ",
         r"^The sweep has no runs\.$",
+        r"^several sweeps are pooled here: the next sweep follows one of them",
+        r"^the configuration of sweep .* is not known, so there is no space to narrow",
         r"; each sweep in the light of the others\.$",
         r":$",  # what the table below it shows
         r"^Method: ",

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 
 from aftersweep.analysis.types import Finding
 
-from . import best, ends, explain, pooling, risk, space
+from . import best, ends, explain, following, pooling, risk, search, space
 from .case import Case, Judging, Verdict
 
 __all__ = ["JUDGES", "Case", "Verdict", "verdict"]
@@ -40,5 +40,7 @@ JUDGES: Mapping[str, Judging] = {
     **explain.JUDGES,
     **space.JUDGES,
     **pooling.JUDGES,
+    **following.JUDGES,
+    **search.JUDGES,
     "recommendation": _recommendation,
 }

@@ -22,7 +22,7 @@ SWEEPS = 4_000
 
 def _bands(f: Finding, case: Case) -> Verdict:
     """The share of good runs that such a rule stops in such sweeps, drawn from the world and replayed run by run."""
-    if f.estimate is None:
+    if f.estimate is None or f.estimate.value is None:
         return bool(f.facts["completed"] < f.facts["least"]) or None
     if case.world.method == "bayes":
         return None  # the settings that it draws depend on what came before
