@@ -26,30 +26,38 @@ class Row:
     old: str
     new: str
     why: str
-    finding: str
+    findings: tuple[str, ...]
+    """Ids."""
 
 
 def rows(following: Following) -> list[Row]:
-    """The changes, those of the search first."""
+    """The changed lines, those of the search first; what changed one line in several steps is one row."""
     return [
         Row(
-            line=change.parameter or ".".join(change.path),
-            action=change.action,
-            old=NONE if change.old is None else spec_words(change.old),
-            new=NONE if change.new is None else spec_words(change.new),
-            why=sentence(change.finding),
-            finding=change.finding.id,
+            line=steps[0].parameter or ".".join(steps[0].path),
+            action=", ".join(dict.fromkeys(step.action for step in steps)),
+            old=NONE if steps[0].old is None else spec_words(steps[0].old),
+            new=NONE if steps[-1].new is None else spec_words(steps[-1].new),
+            why=" ".join(dict.fromkeys(sentence(step.finding) for step in steps)),
+            findings=tuple(dict.fromkeys(step.finding.id for step in steps)),
         )
-        for change in following.changes
+        for steps in _by_line(following)
     ]
+
+
+def _by_line(following: Following) -> list[list[Change]]:
+    found: dict[tuple[str, ...], list[Change]] = {}
+    for change in following.changes:
+        found.setdefault(change.path, []).append(change)
+    return list(found.values())
 
 
 def to_yaml(result: PostMortem, following: Following) -> str:
     """The sweep file, each changed line with its reason and the finding's id."""
     comments: dict[tuple[str, ...], str] = {}
-    for change in following.changes:
-        said = _comment(change)
-        comments[change.path] = f"{comments[change.path]}; {said}" if change.path in comments else said
+    for steps in _by_line(following):
+        was = f"was {_brief(steps[0].old)}; " if steps[0].old is not None else ""
+        comments[steps[0].path] = was + "; ".join(dict.fromkeys(map(_comment, steps)))
     head = [
         f"The sweep that should follow {following.parent}; every changed line says why (aftersweep {__version__}).",
         *(sentence(finding) for finding in following.advice if finding.kind == "next_gate"),
@@ -60,8 +68,7 @@ def to_yaml(result: PostMortem, following: Following) -> str:
 
 
 def _comment(change: Change) -> str:
-    was = f"was {_brief(change.old)}; " if change.old is not None else ""
-    return f"{was}{COMMENTS[change.finding.kind](change.finding)} [{change.finding.id}]"
+    return f"{COMMENTS[change.finding.kind](change.finding)} [{change.finding.id}]"
 
 
 def _brief(spec: Any) -> str:

@@ -157,7 +157,7 @@ def _show(following: Following) -> None:
     for title in ("line", "old", "new", "why"):
         table.add_column(title, overflow="fold", ratio=3 if title == "why" else None)
     for row in rows(following):
-        table.add_row(*(Text(text) for text in (row.line, row.old, row.new, f"{row.why} [{row.finding}]")))
+        table.add_row(*(Text(text) for text in (row.line, row.old, row.new, f"{row.why} [{', '.join(row.findings)}]")))
     console = Console()
     console.print(table if following.changes else "nothing changes")
 
@@ -172,7 +172,7 @@ def _summary(result: PostMortem, following: Following, target: Path | None, *, s
         say(f"  - {sentence(finding)}")
     if not shown:
         for row in rows(following):
-            say(f"  {row.line}: {row.old} -> {row.new} [{row.finding}]")
+            say(f"  {row.line}: {row.old} -> {row.new} [{', '.join(row.findings)}]")
         if following.unchanged:
             say("  the space stays as it is")
     if target is not None:

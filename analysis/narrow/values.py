@@ -18,7 +18,7 @@ from scipy import stats
 from ..types import Estimate, Floats, Outcome, Run, Sweep
 
 FEWEST_RUNS = 10
-MOST_RUNS = 400
+MOST_RUNS = 200
 """Above this many the surrogate takes the latest: its cost grows with the cube."""
 NEARLY_ALL = 0.9
 SHARE_COMPARED = 0.8

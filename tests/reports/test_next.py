@@ -11,6 +11,9 @@ import pytest
 import yaml
 
 from aftersweep.analysis.sweepfile.schema import problems
+from aftersweep.reports.following import rows
+
+from ..narrow.test_next import decide, swept
 
 
 def run(*words: str, folder: Path) -> subprocess.CompletedProcess[str]:
@@ -66,3 +69,13 @@ def test_what_cannot_be_is_one_line(words: tuple[str, ...], message: str, tmp_pa
     assert message in done.stderr
     assert "Traceback" not in done.stderr
     assert not list(tmp_path.iterdir())
+
+
+def test_what_changes_a_line_in_steps_is_one_row() -> None:
+    """Old is what the parent had, new what the file has; both findings stand behind it."""
+    sweep, ends = swept({}, slope=0.1)
+    found = decide(sweep, ends)
+    lr = next(row for row in rows(found) if row.line == "lr")
+    assert lr.action == "shrink, extend"
+    assert lr.old == "1e-05 to 0.1" and lr.new.endswith(" to 0.3")
+    assert len([row for row in rows(found) if row.line == "lr"]) == 1
