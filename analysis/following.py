@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from .errors import FormatError
+from .lineage import foretell
 from .mends import advice, apply, mends
 from .narrow.next import following as narrowed
 from .narrow.options import Options
@@ -57,11 +58,11 @@ def next_sweep(
         )
     advised = advice(sweep, outcomes, config=mended, ranking=ranking)
     changes = (*of_search, *found.changes)
-    config = _named(sweep, mended, changes)
+    config = _named(sweep, mended, changes, foretell(found.new))
     return replace(found, config=config, changes=changes, advice=(*found.advice, *advised)), ""
 
 
-def _named(sweep: Sweep, config: Mapping[str, object], changes: Sequence[Change]) -> dict[str, object]:
+def _named(sweep: Sweep, config: Mapping[str, object], changes: Sequence[Change], expected: str) -> dict[str, object]:
     """The config with a name and a description that carry the parent."""
     moved = sorted({change.parameter for change in changes if change.parameter})
     what = f"{len(moved)} of {len(sweep.parameters)} parameters changed" if moved else "the same space"
@@ -70,7 +71,9 @@ def _named(sweep: Sweep, config: Mapping[str, object], changes: Sequence[Change]
     return {
         **config,
         "name": f"{parent[:80]} - next",
-        "description": f"Follows sweep {sweep.id} ({len(sweep.runs)} {runs}): {what}. Written by aftersweep next.",
+        "description": " ".join(
+            [f"Follows sweep {sweep.id} ({len(sweep.runs)} {runs}): {what}. Written by aftersweep next.", expected]
+        ).strip(),
     }
 
 

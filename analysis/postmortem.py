@@ -28,6 +28,7 @@ from .findings.survival import survival_findings
 from .following import findings_of, next_sweep, with_ids
 from .importance import importance
 from .levels import group_parameter, level_rows, levels_of
+from .lineage import lineage_findings, outturn
 from .narrow.options import Options
 from .outcomes.adjudicate import adjudicate, may_stop, stopping_rule
 from .outcomes.rates import crash_rate
@@ -147,6 +148,7 @@ def post_mortem(
         *space_findings(sweep, searched),
         *outlook_findings(sweep, ahead),
         *findings_of(after),
+        *lineage_findings(sweep, outturn(sweep, outcomes) if alone else None),
     ]
     findings = numbered(first)
     return PostMortem(

@@ -15,7 +15,7 @@ import typer
 
 from .. import __version__
 from ..analysis.errors import AftersweepError
-from . import next_command
+from . import lineage_command, next_command
 from .archive_commands import open_archive, register
 from .console import say, say_error, showing_progress
 from .options import (
@@ -165,6 +165,7 @@ def report(
 
 
 next_command.register(app)
+lineage_command.register(app)
 register(app)
 
 

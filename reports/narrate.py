@@ -6,10 +6,10 @@ from collections import ChainMap
 from collections.abc import Callable, Mapping
 
 from ..analysis.types import Finding
-from .words import best, ends, following, importance, outlook, pooling, ranking, risk, search, space, survival
+from .words import best, ends, following, importance, lineage, outlook, pooling, ranking, risk, search, space, survival
 from .words.common import listed
 
-_SECTIONS = (best, ends, following, importance, outlook, pooling, ranking, risk, search, space, survival)
+_SECTIONS = (best, ends, following, importance, lineage, outlook, pooling, ranking, risk, search, space, survival)
 
 ADVICE: Mapping[str, Callable[[Finding], str]] = ChainMap(*(section.ADVICE for section in _SECTIONS))
 WORDS: Mapping[str, Callable[[Finding], str]] = ChainMap(
