@@ -51,6 +51,8 @@ class Judge:
         """The share that would crash by the end if no run were stopped: at the level that ``ids`` share, elsewhere."""
         mask = self._mask(name, "level", self._span(name, ids, truth))
         crash = 1 - np.exp(-self.people.hazard * self.people.world.epochs)
+        if mask.all() or not mask.any():  # of another world: nothing to hold against each other
+            return float(crash.mean()), float(crash.mean())
         return float(crash[mask].mean()), float(crash[~mask].mean())
 
     def level_ratio(self, name: str, ids: Collection[str], truth: Truth) -> float:
