@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
 import sys
 import venv
 from pathlib import Path
+from typing import Any
 
 import platformdirs
 
@@ -29,3 +31,16 @@ def reference_python() -> Path:
         shutil.rmtree(home, ignore_errors=True)
         building.rename(home)
     return python
+
+
+def command(script: Path) -> list[str]:
+    """What runs a script with that Python; the old package's own warnings are not ours to mend."""
+    return [str(reference_python()), "-W", "ignore", str(script)]
+
+
+def answer(script: Path, given: Any) -> Any:
+    """What the script writes as JSON when it reads ``given`` as JSON."""
+    done = subprocess.run(
+        command(script), input=json.dumps(given), capture_output=True, text=True, check=True, timeout=300
+    )
+    return json.loads(done.stdout)

@@ -24,7 +24,7 @@ from aftersweep.analysis.results.following import Following
 from aftersweep.analysis.sweepfile.config import read_config
 from aftersweep.analysis.values import level, same
 
-from ..reference import reference_python
+from ..reference import command
 from .tables import Table
 from .world import Code, World
 
@@ -172,8 +172,7 @@ def wandb_bayes(world: World, space: Space, runs: int) -> None:
     raw = world.raw() | {"method": "bayes"}
     names = list(world.table.levels)
     raw["parameters"] = {name: {"values": part} for name, part in zip(names, space, strict=True)}
-    command = [str(reference_python()), str(script)]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(command(script), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdin is not None and process.stdout is not None
         told = [{"code": code, "value": value} for code, value in zip(world.codes, world.values, strict=True)]
         line = {"config": raw, "names": names, "runs": told, "seed": int(world.rng.integers(2**31))}

@@ -7,13 +7,9 @@ the parameters' names, the runs so far and a seed; each further one the run that
 import json
 import random
 import sys
-import warnings
 
 import numpy as np
-
-warnings.simplefilter("ignore")
-
-from sweeps import RunState, SweepRun, next_run  # noqa: E402
+from sweeps import RunState, SweepRun, next_run
 
 
 def as_run(number, names, told, metric):

@@ -5,12 +5,9 @@ Not a test and not imported: it uses numpy < 2, which the product does not.
 
 import json
 import sys
-import warnings
 
-warnings.simplefilter("ignore")
-
-from sweeps import RunState, SweepRun  # noqa: E402
-from sweeps.hyperband_stopping import hyperband_stop_runs  # noqa: E402
+from sweeps import RunState, SweepRun
+from sweeps.hyperband_stopping import hyperband_stop_runs
 
 
 def decide(case: dict) -> dict:

@@ -5,11 +5,8 @@ Not a test and not imported: it uses numpy < 2, which the product does not.
 
 import json
 import sys
-import warnings
 
-warnings.simplefilter("ignore")
-
-from sweeps.config import schema_violations_from_proposed_config  # noqa: E402
+from sweeps.config import schema_violations_from_proposed_config
 
 refused = {}
 for number, config in enumerate(json.load(sys.stdin)):

@@ -5,12 +5,9 @@ Not a test and not imported: it uses numpy < 2, which the product does not. Read
 
 import json
 import sys
-import warnings
 
-warnings.simplefilter("ignore")
-
-import numpy as np  # noqa: E402
-from sweeps.params import HyperParameter  # noqa: E402
+import numpy as np
+from sweeps.params import HyperParameter
 
 specs, places = json.load(sys.stdin)
 drawn = [HyperParameter("p", spec).ppf(np.array(places)) for spec in specs]

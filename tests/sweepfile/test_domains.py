@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +17,8 @@ from aftersweep.analysis.sweepfile.config import Parameter, read_config
 from aftersweep.analysis.sweepfile.distributions import EXPONENTS
 from aftersweep.analysis.sweepfile.domains import Domain, read_domain, with_domains
 from aftersweep.analysis.sweepfile.write import to_yaml
+
+from ..reference import answer
 
 RANGES: dict[str, dict[str, Any]] = {
     "int_uniform": {"distribution": "int_uniform", "min": 2, "max": 900},
@@ -134,20 +134,12 @@ def test_draws_follow_scipy_s_distribution(name: str, reference: Any) -> None:
 
 @pytest.mark.reference
 @pytest.mark.slow
-def test_values_are_those_of_the_released_package(reference_python: Path) -> None:
+def test_values_are_those_of_the_released_package() -> None:
     """Law: at every place of every distribution the value is that of sweeps 0.3.0, and of its type."""
     names = [name for name in RANGES if name != "text numbers"]  # which it does not take
     places = ((np.arange(400) + 0.37) / 400).tolist()
-    script = Path(__file__).with_name("sweeps_values.py")
-    done = subprocess.run(
-        [str(reference_python), str(script)],
-        input=json.dumps([[RANGES[name] for name in names], places]),
-        capture_output=True,
-        text=True,
-        check=True,
-        timeout=300,
-    )
-    for name, theirs in zip(names, json.loads(done.stdout), strict=True):
+    given = [[RANGES[name] for name in names], places]
+    for name, theirs in zip(names, answer(Path(__file__).with_name("sweeps_values.py"), given), strict=True):
         ours = [of(RANGES[name]).at(place) for place in places]
         assert ours == pytest.approx(theirs, rel=1e-9, abs=1e-12), name
         assert {type(value) for value in ours} == {type(value) for value in theirs}, name

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import math
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from random import Random
@@ -15,17 +13,16 @@ import pytest
 from aftersweep.analysis.errors import FormatError
 from aftersweep.analysis.sweepfile.hyperband import Hyperband, read_hyperband, should_stop, thresholds
 
+from ..reference import answer
+
 pytestmark = [pytest.mark.reference, pytest.mark.slow]
 
 SCRIPT = Path(__file__).with_name("sweeps_decisions.py")
 SWEEPS = 4_000
 
 
-def _decisions(python: Path, cases: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    done = subprocess.run(
-        [str(python), str(SCRIPT)], input=json.dumps(cases), capture_output=True, text=True, check=True, timeout=300
-    )
-    decided: list[dict[str, Any]] = json.loads(done.stdout)
+def _decisions(cases: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    decided: list[dict[str, Any]] = answer(SCRIPT, cases)
     return decided
 
 
@@ -78,12 +75,12 @@ def _ours(case: dict[str, Any], rule: Hyperband) -> dict[str, Any]:
     }
 
 
-def test_decisions_are_those_of_the_released_package(reference_python: Path) -> None:
+def test_decisions_are_those_of_the_released_package() -> None:
     """Law: on random sweeps bands, thresholds and the runs to stop are those of sweeps 0.3.0, every one."""
     random = Random(20_240)
     cases = [_case(random) for _ in range(SWEEPS)]
     stopped = refused = 0
-    for case, theirs in zip(cases, _decisions(reference_python, cases), strict=True):
+    for case, theirs in zip(cases, _decisions(cases), strict=True):
         section = case["config"]["early_terminate"]
         if "error" in theirs:
             refused += 1
@@ -118,11 +115,11 @@ def test_decisions_are_those_of_the_released_package(reference_python: Path) -> 
         {},
     ],
 )
-def test_what_the_released_package_refuses_is_refused(reference_python: Path, section: dict[str, Any]) -> None:
+def test_what_the_released_package_refuses_is_refused(section: dict[str, Any]) -> None:
     """Law: a section that W&B could not run is an error here too, never a guess."""
     full = {"type": "hyperband", **section}
     case = _case(Random(1)) | {"runs": [{"name": "a", "state": "running", "history": [0.1] * 30}]}
     case["config"]["early_terminate"] = full
-    assert "error" in _decisions(reference_python, [case])[0]
+    assert "error" in _decisions([case])[0]
     with pytest.raises(FormatError, match="early_terminate"):
         read_hyperband(full)

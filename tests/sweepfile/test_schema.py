@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -16,6 +14,7 @@ from aftersweep.analysis.sweepfile.config import Parameter
 from aftersweep.analysis.sweepfile.distributions import distribution
 from aftersweep.analysis.sweepfile.schema import problems
 
+from ..reference import answer
 from .test_domains import LEVELS, RANGES
 
 GOOD: dict[str, Any] = {
@@ -129,25 +128,21 @@ def test_what_may_be_meant_otherwise_is_a_warning(change: dict[str, Any], messag
     assert all(one.severity == "warning" for one in found)
 
 
-def _refused(python: Path, configs: list[dict[str, Any]]) -> dict[str, list[str]]:
+def _refused(configs: list[dict[str, Any]]) -> dict[str, list[str]]:
     """What the released package says of those that it refuses, by their number."""
-    script = Path(__file__).with_name("sweeps_schema.py")
-    done = subprocess.run(
-        [str(python), str(script)], input=json.dumps(configs), capture_output=True, text=True, check=True, timeout=300
-    )
-    refused: dict[str, list[str]] = json.loads(done.stdout)
+    refused: dict[str, list[str]] = answer(Path(__file__).with_name("sweeps_schema.py"), configs)
     return refused
 
 
 @pytest.mark.reference
 @pytest.mark.slow
-def test_the_released_package_takes_what_we_take(reference_python: Path) -> None:
+def test_the_released_package_takes_what_we_take() -> None:
     """Every distribution passes the package's own schema too, but for what it advises against."""
     configs = [{**GOOD, "method": "random", "parameters": {"p": spec}} for spec in (*RANGES.values(), *LEVELS.values())]
     assert not [one for config in configs for one in problems(config) if one.severity == "error"]
     names = [*RANGES, *LEVELS]
     # Its own advice, not to give exponents, and text where a number belongs: warnings here.
-    assert {names[int(i)] for i in _refused(reference_python, configs)} == {
+    assert {names[int(i)] for i in _refused(configs)} == {
         "log_uniform",
         "q_log_uniform",
         "inv_log_uniform",
@@ -197,7 +192,7 @@ ONLY_HERE = (
 
 @pytest.mark.reference
 @pytest.mark.slow
-def test_nothing_that_the_released_package_refuses_goes_without_a_word(reference_python: Path) -> None:
+def test_nothing_that_the_released_package_refuses_goes_without_a_word() -> None:
     """Law: of thousands of random files each one that the package refuses has a problem here; and each one that it
     takes has no error here, but for those listed."""
     random = Random(20_251_122)
@@ -205,7 +200,7 @@ def test_nothing_that_the_released_package_refuses_goes_without_a_word(reference
     specs = [*RANGES.values(), *LEVELS.values()]
     configs = [base | {"parameters": {"p": _changed(random, random.choice(specs), KEYS)}} for _ in range(6000)]
     configs += [_changed(random, base, OTHERS) for _ in range(2000)]
-    refused = _refused(reference_python, configs)
+    refused = _refused(configs)
     assert not [(configs[int(i)], why) for i, why in refused.items() if not problems(configs[int(i)])]
     taken = [config for i, config in enumerate(configs) if str(i) not in refused]
     assert len(refused) > 2000 and len(taken) > 1000

@@ -9,6 +9,7 @@ import numpy as np
 from aftersweep.analysis.types import Finding
 
 from .case import Case, Judging, Verdict, within
+from .space import edge
 
 
 def _gate(f: Finding, case: Case) -> Verdict:
@@ -39,15 +40,6 @@ def _risky(f: Finding, case: Case) -> Verdict:
     return within(f.estimate, rate) and rate > rest
 
 
-def _extended(f: Finding, case: Case) -> Verdict:
-    """The metric is better at that end than elsewhere."""
-    parameter = case.world.parameter(f.subject)
-    places = np.linspace(0.0, 1.0, 101) if parameter.is_range else np.arange(float(len(parameter.levels)))
-    gains = np.array([parameter.gain(place) for place in places])
-    end = places >= np.quantile(places, 0.9) if f.facts["side"] == "highest" else places <= np.quantile(places, 0.1)
-    return bool(gains[end].mean() > gains[~end].mean())
-
-
 def _clip(f: Finding, case: Case) -> Verdict:
     """The runs that are counted as diverged did."""
     return all(case.truth.cause(run_id) == "diverged" for run_id in f.runs)
@@ -57,7 +49,7 @@ JUDGES: Mapping[str, Judging] = {
     "next_gate": _gate,
     "next_narrowed": _narrowed,
     "next_risky": _risky,
-    "next_extended": _extended,
+    "next_extended": edge,
     "next_asked": lambda *_: True,
     "lineage_best": lambda *_: None,  # no simulated sweep has a parent
     "lineage_crashes": lambda *_: None,

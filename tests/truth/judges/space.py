@@ -13,7 +13,7 @@ from .case import Case, Judging, Verdict
 ALPHA = 0.05
 
 
-def _edge(f: Finding, case: Case) -> Verdict:
+def edge(f: Finding, case: Case) -> Verdict:
     """The best crowd at an end where the metric is better there than in the middle of what was searched."""
     if not f.supported:
         return True
@@ -66,7 +66,7 @@ def _impute(f: Finding, case: Case) -> Verdict:
 
 
 JUDGES: Mapping[str, Judging] = {
-    "space_edge": _edge,
+    "space_edge": edge,
     "space_unseen": _unseen,
     "space_pairs": _pairs,
     "space_gap": _gap,
