@@ -14,11 +14,11 @@ report: $(VENV)/.core  ## write the page of the bundled sample to out/4yfw48ad.h
 	@mkdir -p $(OUT)
 	$(BIN)/aftersweep report 4yfw48ad --source sample -o $(OUT)/4yfw48ad.html
 
-test: $(VENV)/.dev browser check  ## everything: style, types, architecture, all tests with coverage
+test: $(VENV)/.train browser check  ## everything: style, types, architecture, all tests with coverage
 	$(PYTEST) --cov --cov-report=term:skip-covered
 
-test-core: $(VENV)/.dev check  ## the tests that need no browser
-	$(PYTEST) -m "not browser"
+test-core: $(VENV)/.dev check  ## the tests that need neither a browser nor torch
+	$(PYTEST) -m "not browser" --ignore tests/training
 
 check: $(VENV)/.dev  ## style, types and architecture
 	$(BIN)/ruff check .
@@ -59,6 +59,10 @@ $(VENV)/.core: $(VENV)/bin/python pyproject.toml
 
 $(VENV)/.dev: $(VENV)/.core
 	$(BIN)/python -m pip install --quiet --editable '.[dev]'
+	@touch $@
+
+$(VENV)/.train: $(VENV)/.dev
+	$(BIN)/python -m pip install --quiet --editable '.[dev,train,ray]'
 	@touch $@
 
 clean:  ## remove what make made

@@ -1,0 +1,1 @@
+"""The trainer that a sweep runs: modulation and SNR from constellation diagrams."""
