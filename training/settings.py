@@ -108,11 +108,15 @@ class Settings:
     on_oom: str = _is("fail", "", "out of memory: end the run, or halve the micro-batch and accumulate",
                       choices=("fail", "halve-batch"), group="Speed and memory")  # fmt: skip
     threads: int = _is(0, "threads", "CPU threads; 0: torch's own choice", least=0, group="Speed and memory")
+    memory_limit_gib: float = _is(0.0, "GiB", "largest memory of the process's own (RLIMIT_DATA); 0: none", least=0,
+                                  group="Speed and memory")  # fmt: skip
 
     # the run
     out_dir: str = _is("", "folder", "checkpoints; empty: beside the W&B run, none where there is none", group="Run")
     checkpoint_every: int = _is(1, "epochs", "a checkpoint after so many epochs; 0: only the last", least=0,
                                 group="Run")  # fmt: skip
+    ceiling_records: int = _is(20, "records a class", "for the accuracy that a perfect model could reach; 0: not "
+                               "computed", least=0, group="Run")  # fmt: skip
     resume: str = _is("", "file or folder", "a checkpoint to go on from; 'auto': the newest in out_dir", group="Run")
 
     def __post_init__(self) -> None:
