@@ -7,6 +7,7 @@ from typing import Any
 
 import timm
 import torch
+from timm.layers import PatchEmbed
 from torch import nn
 
 from .errors import SettingsError
@@ -76,8 +77,8 @@ def feature_width(name: str, image_size: int) -> int:
     if not near:
         raise SettingsError(f"model_type '{name}' cannot take one-channel images of {image_size} pixels ({why:.120})")
     raise SettingsError(
-        f"image_size {image_size} is none that '{name}' can take ({why:.120}); the nearest are "
-        f"{' and '.join(map(str, sorted(near)))}"
+        f"image_size {image_size} is none that '{name}' can take ({why:.120}); the nearest it takes: "
+        f"{', '.join(map(str, sorted(near)))}"
     )
 
 
@@ -110,8 +111,9 @@ def _width(name: str, image_size: int) -> int:
 
 
 def _patch(model: nn.Module) -> int:
-    size = getattr(getattr(model, "patch_embed", None), "patch_size", 1)
-    return int(max(size) if isinstance(size, tuple | list) else size)
+    """The side of the patches that an image is cut into; 1 where it is not (some convolve overlapping patches)."""
+    embed = getattr(model, "patch_embed", None)
+    return max(embed.patch_size) if isinstance(embed, PatchEmbed) else 1
 
 
 def _sizes_near(name: str, image_size: int) -> list[int]:

@@ -144,21 +144,28 @@ def test_a_tag_of_weights_is_part_of_timms_names() -> None:
 
 @pytest.mark.parametrize(
     ("model_type", "size", "near"),
-    [("vit_b_16", 100, "96 and 112"), ("swin_tiny", 30, "28 and 32"), ("maxvit_tiny_tf_224", 100, "96 and 128")],
+    [("vit_b_16", 100, "96, 112"), ("swin_tiny", 30, "28, 32"), ("maxvit_tiny_tf_224", 100, "96, 128")],
 )
 def test_sizes_that_cannot_be_are_refused_with_the_nearest(model_type: str, size: int, near: str) -> None:
     """timm crops an image to whole patches in silence, or fails with shapes: here one line names the next sizes, and
     those can be."""
-    with pytest.raises(SettingsError, match=rf"image_size {size} is none that .* the nearest are {near}$"):
+    with pytest.raises(SettingsError, match=rf"image_size {size} is none that .* the nearest it takes: {near}$"):
         build_model(Settings(model_type=model_type, image_size=size))
-    for each in near.split(" and "):
+    for each in near.split(", "):
         assert feature_width(timm_name(model_type), int(each)) > 0
 
 
 def test_a_size_that_is_too_small_for_a_network() -> None:
     """Networks that take any size above one of theirs name the next that is large enough."""
-    with pytest.raises(SettingsError, match=r"image_size 32 is none that 'inception_v3' can take .* are 96 and 299$"):
+    with pytest.raises(
+        SettingsError, match=r"image_size 32 is none that 'inception_v3' can take .* it takes: 96, 299$"
+    ):
         feature_width("inception_v3", 32)
+
+
+def test_overlapping_patches_crop_nothing() -> None:
+    """A patch wider than its stride needs no multiple of itself: 64 pixels are no multiple of pvt's 7."""
+    assert feature_width("pvt_v2_b0", 64) > 0
 
 
 def test_the_width_is_that_of_the_features() -> None:
