@@ -36,7 +36,7 @@ def constellation_images(samples: torch.Tensor, size: int) -> torch.Tensor:
     flat = (record * size + bins[..., 1]) * size + bins[..., 0]
     counts = torch.zeros(len(samples) * size * size, device=samples.device)
     counts.scatter_add_(0, flat.flatten(), inside.flatten().float())
-    return counts.log1p_().view(-1, 1, size, size)
+    return counts.log1p_().view(len(samples), 1, size, size)
 
 
 def percentile(values: torch.Tensor, part: float) -> torch.Tensor:
