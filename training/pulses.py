@@ -32,6 +32,13 @@ class Pulse:
         whole = np.correlate(sent, self.taps, mode="full")
         return whole[(len(self.taps) - 1) % self.samples_per_symbol :: self.samples_per_symbol]
 
+    def phases(self) -> NDArray[np.float64]:
+        """The taps [J, 2 k] that turn J symbols in a row into the k samples of the last, on time and late."""
+        k = self.samples_per_symbol
+        rows = -(-self.taps.size // k)
+        both = [np.pad(one, (0, rows * k - one.size)).reshape(rows, k) for one in (self.taps, self.late)]
+        return np.concatenate(both, axis=1)[::-1].copy()
+
     @property
     def interference(self) -> float:
         """Power that neighbouring symbols leave at an instant, over a symbol's own: 0 but for the cut-off."""

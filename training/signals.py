@@ -54,8 +54,8 @@ class Generator:
         self._counts = torch.tensor([len(row) for row in rows], device=device)
         self._offset = torch.tensor([name in OFFSET for name in names], device=device)
         self._mixed = any(name in OFFSET for name in names)
-        taps = np.stack([self._pulse.taps, self._pulse.late])
-        self._taps = torch.from_numpy(taps)[None].to(device)
+        self._taps = torch.from_numpy(self._pulse.taps)[None, None].to(device)
+        self._phases = torch.from_numpy(self._pulse.phases()).to(device)
         levels = torch.tensor(settings.snr_list, dtype=torch.float64)
         reference = k if settings.snr_reference == "in_band" else 1
         self._noise = (10.0 ** (-levels / 10.0) / reference).float().to(device)
@@ -85,16 +85,17 @@ class Generator:
         return Signals(self._shown(received), modulation, snr)
 
     def _window(self) -> tuple[int, int, int]:
-        """Symbols to be sent, the first sample of theirs that is received, and how many are.
+        """Symbols to be sent, which of the samples that they shape is the first received, and how many are.
 
         Symbols on both sides of the record reach into its samples, and twice as far into what a filter makes of them.
         """
         k, symbols, shape = self.settings.samples_per_symbol, self.settings.symbols, self._pulse
         if k == 1:  # one more symbol: the last quadrature may lie between two
             return symbols + 1, 0, symbols
+        known = (len(self._phases) - 1) * k  # samples before that one would need symbols that are not there
         if self._instants:
-            return symbols + 4 * shape.span, 2 * shape.span * k, (symbols - 1) * k + shape.taps.size
-        return symbols + 2 * shape.span, shape.span * k + shape.first, symbols * k
+            return symbols + 4 * shape.span, 2 * shape.span * k - known, (symbols - 1) * k + shape.taps.size
+        return symbols + 2 * shape.span, shape.span * k + shape.first - known, symbols * k
 
     def _loss(self, name: str) -> float:
         """Root of the mean power that is shown where the symbols' own is 1."""
@@ -110,8 +111,9 @@ class Generator:
             between = (sent.imag + symbols.imag[:, 1:]) * 0.5 if self._mixed else sent.imag
         else:
             # In 64 bits: the order of a sum may depend on the batch, and is lost in the rounding to 32.
-            wide = functional.conv_transpose1d(_parts(symbols), self._taps, stride=self.settings.samples_per_symbol)
-            cut = wide[..., self._first : self._first + self._samples].float().unflatten(0, (-1, 2))
+            windows = _parts(symbols)[:, 0].unfold(1, len(self._phases), 1)
+            wide = (windows @ self._phases).float().unflatten(2, (2, -1)).movedim(2, 1).flatten(2)
+            cut = wide[..., self._first : self._first + self._samples].unflatten(0, (-1, 2))
             sent, between = torch.complex(cut[:, 0, 0], cut[:, 1, 0]), cut[:, 1, 1]
         if not self._mixed:
             return sent
@@ -138,7 +140,7 @@ class Generator:
             return samples
         if not self._instants:  # the power of a sample is 1 / k: scaled to that of a symbol
             return samples * math.sqrt(k)
-        found = functional.conv1d(_parts(samples), self._taps[:, :1], stride=k).float().unflatten(0, (-1, 2))
+        found = functional.conv1d(_parts(samples), self._taps, stride=k).float().unflatten(0, (-1, 2))
         return torch.complex(found[:, 0, 0], found[:, 1, 0])
 
 
