@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 OUT := out
 PYTEST := $(BIN)/python -m pytest -n auto --dist loadgroup
 
-.PHONY: report test test-core check bench-truth bench-scale bench-next sample picture browser clean help
+.PHONY: report test test-core check bench-truth bench-scale bench-next bench-train gpu-check sample picture browser clean help
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -38,6 +38,12 @@ sample: $(VENV)/.dev  ## make the bundled sample and its provenance page again, 
 
 picture: $(VENV)/.dev browser report  ## make the picture of the page that the README shows
 	$(BIN)/python tools/make_picture.py $(OUT)/4yfw48ad.html docs/report.png
+
+bench-train: $(VENV)/.train  ## how fast the trainer is, beside timm alone and beside PNG files
+	$(BIN)/python tools/bench_train.py
+
+gpu-check: $(VENV)/.train  ## what can only be checked where a GPU is
+	$(BIN)/python tools/gpu_check.py
 
 bench-scale: $(VENV)/.core  ## time and memory of the analysis by the size of the sweep, to 10,000 runs x 30 parameters
 	$(BIN)/python tools/bench_scale.py

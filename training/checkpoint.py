@@ -11,7 +11,7 @@ import pickle
 import re
 import zipfile
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import torch
 
@@ -34,7 +34,13 @@ def save(folder: Path, step: int, state: dict[str, Any]) -> Path:
     draft = folder / f".{path.name}.{os.getpid()}"
     try:
         with draft.open("wb") as stream:
-            torch.save(state, stream)
+            told = _Told(stream)
+            try:
+                torch.save(state, told)
+            except RuntimeError:
+                if told.error is not None:
+                    raise told.error from None
+                raise
             stream.flush()
             os.fsync(stream.fileno())
         draft.replace(path)
@@ -46,6 +52,24 @@ def save(folder: Path, step: int, state: dict[str, Any]) -> Path:
     for abandoned in folder.glob(".step-*.pt.*"):
         abandoned.unlink(missing_ok=True)
     return path
+
+
+class _Told:
+    """A file that remembers why it could not be written: torch tells of its own counters instead."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream = stream
+        self.error: OSError | None = None
+
+    def write(self, data: Any) -> int:
+        try:
+            return self._stream.write(data)
+        except OSError as error:
+            self.error = error
+            raise
+
+    def flush(self) -> None:
+        self._stream.flush()
 
 
 def found(folder: Path) -> list[Path]:

@@ -8,6 +8,7 @@ import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from types import FrameType
 
 import torch
@@ -69,14 +70,24 @@ def as_failure(error: Exception) -> Failure | None:
 
 
 def limit_memory(gib: float) -> None:
-    """Holds the process's own memory under ``gib``; 0: no limit.
+    """Holds what the process takes from now on under ``gib``; 0: no limit.
 
-    RLIMIT_DATA and not RLIMIT_AS: torch and CUDA map far more address space than they use.
+    RLIMIT_DATA and not RLIMIT_AS: torch and CUDA map far more address space than they use. On top of what the process
+    holds already, because libraries and the stacks of their threads differ by machine.
     """
     if gib:
         _, hard = resource.getrlimit(resource.RLIMIT_DATA)
-        wanted = int(gib * 2**30)
+        wanted = int(gib * 2**30) + _held()
         resource.setrlimit(resource.RLIMIT_DATA, (wanted if hard < 0 else min(wanted, hard), hard))
+
+
+def _held() -> int:
+    """Bytes of the process's own data, as RLIMIT_DATA counts them (Linux); 0 where the system does not say."""
+    try:
+        lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
+    except OSError:
+        return 0
+    return next((1024 * int(line.split()[1]) for line in lines if line.startswith("VmData:")), 0)
 
 
 class Stop:

@@ -41,7 +41,8 @@ def resolve_device(settings: Settings) -> torch.device:
 def resolve_precision(settings: Settings, device: torch.device) -> torch.dtype | None:
     """The type that autocast computes in; None for float32 throughout.
 
-    auto: bf16 where a GPU has it in hardware, fp16 on other GPUs, float32 on a CPU. Raises SettingsError for fp16 on a CPU.
+    auto: bf16 where a GPU has it in hardware, fp16 on other GPUs, float32 on a CPU. Raises SettingsError for fp16 on
+    a CPU.
     """
     asked = settings.precision
     if asked == "auto":

@@ -71,8 +71,8 @@ class Settings:
                                 least=0, most=0.5, group="Data")  # fmt: skip
 
     # loss
-    snr_distance_weight: float = _is(0.1, "", "weight of the penalty on the distance between expected and true SNR "
-                                     "level; 0 turns it off", least=0, group="Loss")  # fmt: skip
+    snr_distance_weight: float = _is(0.1, "", "weight of the penalty on the expected distance between predicted and "
+                                     "true SNR level, in steps; 0 turns it off", least=0, group="Loss")  # fmt: skip
     uncertainty_weighting: bool = _is(True, "", "weigh the two losses by learned uncertainty (Kendall et al. 2018)",
                                       group="Loss")  # fmt: skip
 
@@ -108,8 +108,8 @@ class Settings:
     on_oom: str = _is("fail", "", "out of memory: end the run, or halve the micro-batch and accumulate",
                       choices=("fail", "halve-batch"), group="Speed and memory")  # fmt: skip
     threads: int = _is(0, "threads", "CPU threads; 0: torch's own choice", least=0, group="Speed and memory")
-    memory_limit_gib: float = _is(0.0, "GiB", "largest memory of the process's own (RLIMIT_DATA); 0: none", least=0,
-                                  group="Speed and memory")  # fmt: skip
+    memory_limit_gib: float = _is(0.0, "GiB", "memory that training may take beside the model (RLIMIT_DATA); 0: any",
+                                  least=0, group="Speed and memory")  # fmt: skip
 
     # the run
     out_dir: str = _is("", "folder", "checkpoints; empty: beside the W&B run, none where there is none", group="Run")

@@ -44,7 +44,7 @@ def test_the_causes_are_words_of_the_post_mortem() -> None:
 
 
 def test_torchs_own_words_are_read() -> None:
-    """A process held to 1 GiB of its own memory asks torch for 4 GiB: torch's error, word for word, is understood;
+    """A process that may take 1 GiB more asks torch for 4 GiB: torch's error, word for word, is understood;
     so is Python's MemoryError."""
     script = (
         "import torch; from aftersweep.training.failures import as_failure, limit_memory\n"

@@ -1,0 +1,52 @@
+"""The ceiling of a data definition, computed once a machine and kept: runs of one sweep share it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from dataclasses import asdict, fields
+from pathlib import Path
+
+import platformdirs
+
+from .likelihood import Ceiling, ceiling, from_dict
+from .settings import Settings
+
+_VERSION = 1
+"""Raised where the method or the data generation changes what a ceiling is."""
+
+
+def kept_ceiling(settings: Settings) -> Ceiling:
+    """The ceiling with ``settings.ceiling_records`` records a class, from the cache where it was computed before.
+
+    Raises SettingsError where the likelihood of these data cannot be computed.
+    """
+    path = _folder() / f"{_name(settings)}.json"
+    try:
+        return from_dict(json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, KeyError, TypeError):
+        found = ceiling(settings, records_per_class=settings.ceiling_records, seed=settings.seed)
+    draft = path.with_suffix(f".{os.getpid()}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        draft.write_text(json.dumps(asdict(found)), encoding="utf-8")
+        draft.replace(path)
+    except OSError:
+        draft.unlink(missing_ok=True)  # a cache that cannot be written costs time only
+    return found
+
+
+def _folder() -> Path:
+    return Path(platformdirs.user_cache_dir("aftersweep")) / "ceilings"
+
+
+def _name(settings: Settings) -> str:
+    """Whatever the ceiling depends on: all parameters of the data but the number of records, and the seed."""
+    data = {
+        item.name: getattr(settings, item.name)
+        for item in fields(settings)
+        if item.metadata["group"] == "Data" and item.name not in ("train_size", "val_size", "fresh_data")
+    }
+    told = json.dumps({**data, "records": settings.ceiling_records, "seed": settings.seed, "version": _VERSION})
+    return hashlib.sha256(told.encode()).hexdigest()[:24]
