@@ -59,7 +59,8 @@ def next_sweep(
     advised = advice(sweep, outcomes, config=mended, ranking=ranking)
     changes = (*of_search, *found.changes)
     config = _named(sweep, mended, changes, foretell(found.new))
-    return replace(found, config=config, changes=changes, advice=(*found.advice, *advised)), ""
+    warned = tuple(problem.message for problem in problems(sweep.config.raw) if problem.severity == "warning")
+    return replace(found, config=config, changes=changes, advice=(*found.advice, *advised), caveats=warned), ""
 
 
 def _named(sweep: Sweep, config: Mapping[str, object], changes: Sequence[Change], expected: str) -> dict[str, object]:

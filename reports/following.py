@@ -117,6 +117,7 @@ def to_dict(following: Following) -> dict[str, Any]:
             for change in following.changes
         ],
         "advice": [{"finding": finding.id, "text": sentence(finding)} for finding in following.advice],
+        "caveats": list(following.caveats),
         "gate": asdict(following.gate),
         "held": following.held,
         "tolerance": following.tolerance,

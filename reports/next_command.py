@@ -168,6 +168,8 @@ def _summary(result: PostMortem, following: Following, target: Path | None, *, s
 
     for notice in result.sweep.notices:
         say(f"  note: {notice}")
+    for caveat in following.caveats:
+        say(f"  note: the sweep file: {caveat}")
     for finding in following.advice:
         say(f"  - {sentence(finding)}")
     if not shown:

@@ -17,6 +17,7 @@ from .method import cap_changes, method_changes
 from .prior import prior_advice
 from .repeated import repeat_advice
 from .stops import stop_advice, stop_changes
+from .unfinished import running_advice, unlogged_advice
 
 
 def mends(
@@ -53,7 +54,7 @@ def advice(
     config: Mapping[str, Any],
     ranking: Ranking | None = None,
 ) -> tuple[Finding, ...]:
-    """What a sweep file cannot say: prior runs, runs to repeat, what the stopping rule costs.
+    """What a sweep file cannot say: prior runs, runs to repeat, what the stopping rule costs, what cannot be known yet.
 
     config: the new sweep file, mended; ranking: what is known of repeats already.
     """
@@ -64,6 +65,8 @@ def advice(
         *impute_advice(sweep, outcomes, config),
         *prior_advice(sweep, outcomes, config),
         *repeat_advice(sweep, outcomes, config, ranking),
+        *running_advice(sweep, outcomes),
+        *unlogged_advice(sweep, [parameter.name for parameter in sweep.config.swept]),
     )
 
 

@@ -96,6 +96,7 @@ class Following:
     """What to expect of the same sweep again."""
     new: Forecast
     caveats: tuple[str, ...] = ()
+    """What W&B would warn of in the parent's sweep file, as keys that it does not know; the same stands in the new."""
 
     @property
     def unchanged(self) -> bool:

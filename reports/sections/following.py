@@ -18,6 +18,7 @@ def following_section(result: PostMortem) -> dict[str, Any] | None:
         "rows": rows(after),
         "reasons": [finding.id for finding in findings_of(after) if finding.kind != "next_gate"],
         "forecast": forecast_rows(after),
+        "caveats": after.caveats,
         "yaml": to_yaml(result, after),
         "command": f"aftersweep next {result.sweep.id} -o next.yaml",
     }

@@ -159,6 +159,24 @@ def _repeats(f: Finding) -> str:
     )
 
 
+def _running(f: Finding) -> str:
+    runs = plural(f.facts["running"], "run")
+    return (
+        f"{runs} of {f.n} still {'runs' if f.facts['running'] == 1 else 'run'} ({within(f)}): what is said of the next "
+        "sweep is said without what they will show; ask again when they have ended."
+    )
+
+
+def _unlogged(f: Finding) -> str:
+    names = [short(name) for name in f.facts["names"]]
+    what = "parameter" if len(names) == 1 else "parameters"
+    more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
+    return (
+        f"None of {plural(f.n, 'run')} logged the {what} {listed(names[:MOST_NAMED])}{more} of the sweep file: nothing "
+        "can be known of what is not logged, so it stays as it is."
+    )
+
+
 WORDS: dict[str, Callable[[Finding], str]] = {
     "search_warmup": _warmup,
     "search_bands": _bands,
@@ -169,6 +187,8 @@ WORDS: dict[str, Callable[[Finding], str]] = {
     "search_epochs": _epochs,
     "search_prior": _prior,
     "search_repeats": _repeats,
+    "search_running": _running,
+    "search_unlogged": _unlogged,
 }
 ADVICE: dict[str, Callable[[Finding], str]] = {}
 SEARCH: frozenset[str] = frozenset()

@@ -23,6 +23,23 @@ type Query {
   serverInfo: ServerInfo
   project(name: String, entityName: String): Project
 }
+type Mutation { upsertSweep(input: UpsertSweepInput!): UpsertSweepPayload }
+input UpsertSweepInput {
+  id: ID
+  config: String
+  description: String
+  entityName: String
+  projectName: String
+  controller: JSONString
+  launchScheduler: JSONString
+  templateVariableValues: JSONString
+  scheduler: JSONString
+  state: String
+  priorRunsFilters: JSONString
+  displayName: String
+}
+type UpsertSweepPayload { sweep: Sweep configValidationWarnings: [String!] }
+type Entity { id: ID! name: String }
 type ServerInfo { features: [Feature] }
 type Feature { name: String isEnabled: Boolean }
 type User {
@@ -47,6 +64,7 @@ type PageInfo { endCursor: String hasNextPage: Boolean! }
 type Project {
   id: ID!
   internalId: ID
+  entity: Entity
   name: String
   readOnly: Boolean
   runCount(filters: JSONString): Int
@@ -61,6 +79,7 @@ type Sweep {
   id: ID!
   name: String!
   displayName: String
+  project: Project
   method: String
   state: String
   description: String

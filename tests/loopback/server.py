@@ -95,6 +95,8 @@ class LoopbackServer:
         self.sweep = sweep
         self.runs: Sequence[RawRun] = runs
         self.requests: list[Request] = []
+        self.created: list[dict[str, Any]] = []
+        """What each new sweep was asked for with."""
         self.before: Callable[[Request], None] = lambda _request: None
         self.key = key
         self.latency_s = latency_s
@@ -183,7 +185,14 @@ class LoopbackServer:
         teams = {"edges": [{"node": {"name": self.sweep.entity}}]}
         viewer = {"id": "VXNlcjox", "name": "Ada", "username": "ada", "email": "", "entity": self.sweep.entity}
         viewer |= {"admin": False, "flags": "{}", "teams": teams, "apiKeys": {"edges": []}}
-        return {"viewer": viewer, "serverInfo": {"features": []}, "project": self._project}
+        return {"viewer": viewer, "serverInfo": {"features": []}, "project": self._project, "upsertSweep": self._upsert}
+
+    def _upsert(self, _info: Any, input: Mapping[str, Any]) -> Node:
+        """A new sweep, as ``wandb sweep`` asks for it; its configuration is kept for the test to read."""
+        self.created.append(dict(input))
+        entity = {"id": "RTE=", "name": input["entityName"]}
+        project = {"id": "UDE=", "name": input["projectName"], "entity": entity}
+        return {"sweep": {"id": "UzE=", "name": "new12345", "project": project}, "configValidationWarnings": []}
 
     def _project(self, _info: Any, name: str | None = None, entityName: str | None = None) -> Node | None:
         if self._private or (entityName, name) != (self.sweep.entity, self.sweep.project):

@@ -90,4 +90,4 @@ def test_a_long_list_of_prior_runs_is_cut_and_says_so() -> None:
 def test_every_change_of_the_search_has_a_comment() -> None:
     """Advice has none: it stands in no line of the file."""
     assert set(COMMENTS) < set(WORDS)
-    assert set(WORDS) - set(COMMENTS) == {"search_prior", "search_repeats"}
+    assert set(WORDS) - set(COMMENTS) == {"search_prior", "search_repeats", "search_running", "search_unlogged"}

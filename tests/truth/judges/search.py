@@ -169,4 +169,6 @@ JUDGES: Mapping[str, Judging] = {
     "search_epochs": _epochs,
     "search_prior": _prior,
     "search_repeats": _repeats,
+    "search_running": lambda f, case: set(f.runs) == {r.id for r in case.result.sweep.runs if r.state == "running"},
+    "search_unlogged": lambda f, case: not {p.name for p in case.world.parameters} & set(f.facts["names"]),
 }
