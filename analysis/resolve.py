@@ -72,11 +72,11 @@ def resolve(request: Request, archive: Archive, *, fresh: bool = False) -> Resol
             known = ", ".join(item.id for item in archive.ls()[:12]) or "nothing yet"
             raise UnknownSweepError(f"no archived sweep '{word}'; the archive at {archive.root} holds {known}")
     if forced in (None, "sample"):
-        from .sources.sample import SampleSource, sample_names
+        from .sources.sample import open_sample, sample_names
 
         if word in sample_names():
             return Resolved(
-                source=SampleSource(word), decided_by=why or "a bundled sample of that name", kind="sample", target=word
+                source=open_sample(word), decided_by=why or "a bundled sample of that name", kind="sample", target=word
             )
         if forced:
             raise UnknownSweepError(f"no bundled sample '{word}'; there is {', '.join(sample_names())}")

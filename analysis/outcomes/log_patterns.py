@@ -74,9 +74,10 @@ PATTERNS: tuple[Pattern, ...] = (
     _pattern(r"\[Errno 28\]|No space left on device|\bENOSPC\b|\[Errno 122\]|Disk quota exceeded",
              "The disk was full.", "infrastructure", 84),
     # Numbers that left the rails, where the program itself gave up because of it.
-    _pattern(r"(?i)^(?:[\w.]{1,80}: )?(?:the )?(?:training )?loss (?:is|was|became|returned [^\n]{0,40} is)"
+    _pattern(r"(?i)^(?:[\w.-]{1,80}: ){0,2}(?:the )?(?:training )?(?:loss|gradient(?: norm)?) (?:is|was|became"
+             r"|returned [^\n]{0,40} is)"
              r" (?:now )?(?:nan|inf(?:inite)?|not finite|non-?finite)\b(?![^\n]{0,80}(?:skip|ignor|continu|clip))",
-             "The program gave up because its loss was not finite.", "diverged", 80),
+             "The program gave up because its loss or its gradient was not finite.", "diverged", 80),
     _pattern(r"(?i)^(?:[\w.]{1,80}(?:Error|Exception)): [^\n]{0,200}"
              r"(?:\bnans?\b|\binf(?:inite|inity)?\b|non-?finite|not finite)|^FloatingPointError\b",
              "The program gave up because a number was not finite.", "diverged", 78),

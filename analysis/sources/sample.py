@@ -1,10 +1,12 @@
-"""The bundled samples: sweeps reconstructed from published figures, with simulated curves.
+"""The bundled samples: one sweep reconstructed from published figures, with simulated curves, and two really run.
 
-``tools/make_sample.py`` writes them; ``docs/provenance-4yfw48ad.md`` says which published figures they keep.
+``tools/make_sample.py`` writes the first; ``docs/provenance-4yfw48ad.md`` says which published figures it keeps. The
+others were run by the bundled trainer and its agent; ``tools/make_mini_sample.py`` scrubs and writes them.
 """
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import io
 import json
@@ -19,8 +21,10 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from ..errors import UnknownSweepError, nearest
-from .base import RawRun, RawSweep, RunStub, SourceInfo, empty_history
+from .base import RawRun, RawSweep, RunStub, Source, SourceInfo, empty_history
+from .export_json import read_header, read_run
 
+RUNS = "runs.jsonl.gz"
 NOTICES = (
     "This sweep is a reconstruction with simulated curves: published figures of W&B sweep 4yfw48ad (July 2025) are "
     "kept as far as they can be true together; times, most run ids and all histories are simulated.",
@@ -31,23 +35,64 @@ NOTICES = (
 
 def sample_names() -> tuple[str, ...]:
     """The names of the bundled samples."""
-    return tuple(sorted(entry.name for entry in _folder().iterdir() if entry.joinpath("sweep.json").is_file()))
+    kinds = ("sweep.json", RUNS)
+    return tuple(sorted(e.name for e in _folder().iterdir() if any(e.joinpath(kind).is_file() for kind in kinds)))
+
+
+def open_sample(name: str) -> Source:
+    """The bundled sample of that name. Raises UnknownSweepError where there is none."""
+    if _known(name).joinpath(RUNS).is_file():
+        return RunSample(name)
+    return SampleSource(name)
+
+
+def _known(name: str) -> Traversable:
+    names = sample_names()
+    if name not in names:
+        raise UnknownSweepError(f"there is no bundled sample '{name}'. {nearest(name, names, 'sample')}")
+    return _folder().joinpath(name)
 
 
 def _folder() -> Traversable:
     return resources.files(__package__ or "").joinpath("samples")
 
 
+class RunSample:
+    """A sweep that was really run, kept as our own export, compressed. Raises UnknownSweepError."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self._data = _known(name).joinpath(RUNS).read_bytes()
+
+    def sweep(self) -> RawSweep:
+        return read_header(self._place(0), self._lines[0])
+
+    def list_runs(self) -> Sequence[RunStub]:
+        fingerprint = hashlib.sha256(self._data).hexdigest()
+        return [RunStub(id=line["id"], fingerprint=fingerprint, final=True) for line in self._lines[1:]]
+
+    def fetch(self, ids: Sequence[str]) -> Iterator[RawRun]:
+        asked = frozenset(ids)
+        for number, line in enumerate(self._lines[1:], start=1):
+            if line["id"] in asked:
+                yield read_run(self._place(number), line)
+
+    @cached_property
+    def _lines(self) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in gzip.decompress(self._data).splitlines()]
+
+    def _place(self, number: int) -> str:
+        return f"the sample {self.name}, line {number + 1}"
+
+
 class SampleSource:
-    """A bundled sample as a source of runs.
+    """A reconstructed sample as a source of runs.
 
     Raises UnknownSweepError where there is no sample of that name.
     """
 
     def __init__(self, name: str = "4yfw48ad") -> None:
-        names = sample_names()
-        if name not in names:
-            raise UnknownSweepError(f"there is no bundled sample '{name}'. {nearest(name, names, 'sample')}")
+        _known(name)
         self.name = name
 
     def sweep(self) -> RawSweep:
