@@ -1,7 +1,7 @@
 """A program for the agent's trials: logs a scripted curve, without the official client and without torch.
 
 ``--curve=1,2,3 --wait=0.1 --end=3``: the values of ``score``, the seconds before each, and how it ends (an exit code,
-``hang``: with the curve 1 it goes on and does not listen to SIGTERM, else it ends well).
+``hang``: with the curve 1 it goes on and does not listen to SIGTERM, else it ends well; ``wait``: it goes on and does).
 """
 
 from __future__ import annotations
@@ -25,6 +25,8 @@ def main() -> None:
     if words.get("end") == "hang":
         time.sleep(600 if words["curve"] == "1" else 0)
         sys.exit(0)
+    if words.get("end") == "wait":
+        time.sleep(600)
     sys.exit(int(words.get("end", "0")))
 
 

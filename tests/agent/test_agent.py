@@ -9,7 +9,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -18,39 +17,18 @@ import yaml
 
 from aftersweep.analysis.errors import FormatError, UsageError
 from aftersweep.analysis.sources.offline_journal import read_journals
-from aftersweep.analysis.sweepfile.hyperband import read_hyperband, should_stop
 from aftersweep.training.agent import trial as trials
 from aftersweep.training.agent.journal import Journal, Trial
-from aftersweep.training.agent.loop import AgentResult, run_agent
 from aftersweep.training.agent.plan import alone, read_plan
-from aftersweep.training.agent.sampling import propose
 from aftersweep.training.agent.trial import command_of
 
-PROGRAM = Path(__file__).with_name("program.py")
-
-
-def sweep(folder: Path, parameters: dict[str, Any] | None = None, **more: Any) -> Path:
-    raw = {"program": str(PROGRAM), "method": "grid", "metric": {"name": "score", "goal": "maximize"},
-           "parameters": parameters or {"curve": {"value": "1"}}, **more}  # fmt: skip
-    path = folder / "given.yaml"
-    path.write_text(yaml.safe_dump(raw, sort_keys=False), encoding="utf-8")
-    return path
-
-
-def run(path: Path, out: Path, **more: Any) -> AgentResult:
-    return run_agent(path, out=out, look_every=0.02, **more)
-
-
-def entries(out: Path) -> dict[str, Any]:
-    found, bad = read_journals([out / "wandb" / "aftersweep-agent.jsonl"])
-    assert bad == []
-    return found
+from .sweeps_of import entries, run, write_sweep
 
 
 def test_a_grid_runs_to_its_end_in_wandbs_order(tmp_path: Path) -> None:
     """Every combination once, the last parameter turning fastest; the journal says how each ended, and the agent ends
     by itself."""
-    path = sweep(tmp_path, {"curve": {"values": ["1,2", "3"]}, "end": {"values": [0, 3]}})
+    path = write_sweep(tmp_path, {"curve": {"values": ["1,2", "3"]}, "end": {"values": [0, 3]}})
     result = run(path, tmp_path / "out", jobs=2)
     assert result.why == "grid"
     assert [(t.parameters["curve"], t.parameters["end"]) for t in sorted(result.trials, key=lambda t: t.proposal)] == [
@@ -64,37 +42,9 @@ def test_a_grid_runs_to_its_end_in_wandbs_order(tmp_path: Path) -> None:
     assert (tmp_path / "out" / "logs" / f"{result.trials[0].run_id}.txt").read_text() == "here I am\n"
 
 
-def test_random_proposals_follow_from_the_id(tmp_path: Path) -> None:
-    """The same sweep id proposes the same, in any order of asking; all levels come, as often as their chances say."""
-    path = sweep(tmp_path, {"a": {"values": [1, 2], "probabilities": [0.25, 0.75]}, "b": {"min": 0.0, "max": 1.0}},
-                 method="random")  # fmt: skip
-    plan = read_plan(path, tmp_path / "out")
-    found = [propose(plan, number, ()) for number in range(400)]
-    assert propose(plan, 7, ()) == found[7]
-    share = Counter(values["a"] for values in found if values is not None)
-    assert abs(share[2] / 400 - 0.75) < 5 * (0.25 * 0.75 / 400) ** 0.5
-    assert len({values["b"] for values in found if values is not None}) == 400
-
-
-def test_bayes_finds_what_is_good(tmp_path: Path) -> None:
-    """Told of 30 trials of which a low x is good, it proposes lower x than at random, and levels of the file only."""
-    path = sweep(tmp_path, {"x": {"min": 0.0, "max": 1.0}, "k": {"values": ["a", "b"]}, "n": {"values": [8, 2, 4]}},
-                 method="bayes", metric={"name": "score", "goal": "minimize"})  # fmt: skip
-    plan = read_plan(path, tmp_path / "out")
-    told: list[Trial] = []
-    for number in range(30):
-        values = propose(plan, number, told)
-        assert values is not None
-        told.append(Trial(str(number), number, values, values=[values["x"] + (values["k"] == "b")]))
-        assert values["n"] in (8, 2, 4)
-    first, last = ([t.parameters["x"] for t in part] for part in (told[:10], told[-10:]))
-    assert sum(last) < 0.5 * sum(first)
-    assert Counter(t.parameters["k"] for t in told[-10:])["a"] >= 7
-
-
 def test_nested_parameters_reach_the_program_as_wandb_gives_them(tmp_path: Path) -> None:
     """One word for a mapping, and the client's own parameter file."""
-    path = sweep(tmp_path, {"curve": {"value": "1"}, "optimizer": {"parameters": {"lr": {"values": [0.1]}}}})
+    path = write_sweep(tmp_path, {"curve": {"value": "1"}, "optimizer": {"parameters": {"lr": {"values": [0.1]}}}})
     result = run(path, tmp_path / "out")
     (entry,) = entries(tmp_path / "out").values()
     assert entry.parameters == {"curve": "1", "optimizer.lr": 0.1}
@@ -112,33 +62,12 @@ def test_the_command_is_wandbs(tmp_path: Path) -> None:
     assert command_of(raw, values, file) == (sys.executable, "-m", "mine", "--lr=0.1", "--flag", str(file), "x y")
 
 
-def test_the_rule_stops_what_it_should(tmp_path: Path) -> None:
-    """Trials one after another: each ends as Hyperband, asked with all histories at that time, says."""
-    curves = ["5,5,5,5", "6,6,6,6", "1,1,1,1", "2,9,9,9", "7,7,7,7"]
-    early = {"type": "hyperband", "min_iter": 2, "eta": 2}
-    path = sweep(tmp_path, {"curve": {"values": curves}, "wait": {"value": 0.25}}, early_terminate=early)
-    result = run(path, tmp_path / "out")
-    rule, histories = read_hyperband(early), []
-    assert rule is not None
-    for trial in result.trials:
-        full = [float(value) for value in trial.parameters["curve"].split(",")]
-        stops = next((n for n in range(1, 5) if should_stop(full[:n], [*histories, full[:n]], rule, 1)), None)
-        assert bool(trial.stop_requested) == (stops is not None)
-        if stops is None:
-            assert trial.values == full
-        else:
-            assert trial.signal == signal.SIGTERM
-            assert len(trial.values) == stops
-        histories.append(trial.values)
-    assert {bool(trial.stop_requested) for trial in result.trials} == {True, False}
-
-
 def test_who_does_not_listen_is_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A trial that ignores SIGTERM is killed after the grace; the journal says that it was asked to stop."""
     monkeypatch.setattr(trials, "GRACE_S", 0.3)
     early = {"type": "hyperband", "min_iter": 1, "eta": 2}
     parameters = {"curve": {"values": ["5", "6", "1"]}, "end": {"value": "hang"}}
-    result = run(sweep(tmp_path, parameters, early_terminate=early), tmp_path / "out")
+    result = run(write_sweep(tmp_path, parameters, early_terminate=early), tmp_path / "out")
     last = result.trials[-1]
     assert (last.parameters["curve"], last.signal, last.stop_requested) == ("1", signal.SIGKILL, True)
 
@@ -161,7 +90,7 @@ def until(holds: Any) -> None:
 def test_a_killed_agent_is_gone_on_with(tmp_path: Path) -> None:
     """kill -9 in the middle of trials: they end with it; the next agent says so, runs their proposals again, and the
     sweep has every combination once that counts."""
-    path, out = sweep(tmp_path, {"curve": {"values": list("1234")}, "wait": {"value": 0.8}}), tmp_path / "out"
+    path, out = write_sweep(tmp_path, {"curve": {"values": list("1234")}, "wait": {"value": 0.8}}), tmp_path / "out"
     journal = out / "wandb" / "aftersweep-agent.jsonl"
     with agent(path, out, "--jobs", "2") as child:
         until(lambda: journal.exists() and len(entries(out)) >= 3)
@@ -183,7 +112,7 @@ def test_a_killed_agent_is_gone_on_with(tmp_path: Path) -> None:
 
 def test_an_interrupt_ends_trials_and_agent(tmp_path: Path) -> None:
     """Ctrl-C: the trials are asked to end, all is recorded, exit 130."""
-    path, out = sweep(tmp_path, {"curve": {"value": "1,2,3"}, "wait": {"value": 20}}), tmp_path / "out"
+    path, out = write_sweep(tmp_path, {"curve": {"value": "1,2,3"}, "wait": {"value": 20}}), tmp_path / "out"
     with agent(path, out) as child:
         until(lambda: (out / "wandb" / "aftersweep-agent.jsonl").exists() and entries(out))
         time.sleep(0.3)
@@ -196,7 +125,7 @@ def test_an_interrupt_ends_trials_and_agent(tmp_path: Path) -> None:
 
 def test_one_agent_in_a_folder(tmp_path: Path) -> None:
     """A second one is refused while the first works; so is another sweep in the same folder."""
-    path = sweep(tmp_path, {"curve": {"value": "1"}})
+    path = write_sweep(tmp_path, {"curve": {"value": "1"}})
     out = tmp_path / "out"
     plan = read_plan(path, out)
     with alone(plan.out), pytest.raises(UsageError, match="another agent is at work in"):
@@ -209,7 +138,7 @@ def test_one_agent_in_a_folder(tmp_path: Path) -> None:
 
 def test_a_program_that_never_runs_ends_the_agent(tmp_path: Path) -> None:
     """Five first trials without a value, all failed: exit 2, and where to look."""
-    path = sweep(tmp_path, {"curve": {"values": ["x"] * 1 + [str(n) + "x" for n in range(9)]}})
+    path = write_sweep(tmp_path, {"curve": {"values": ["x"] * 1 + [str(n) + "x" for n in range(9)]}})
     with agent(path, tmp_path / "out") as child:
         _, errors = child.communicate(timeout=60)
     assert child.returncode == 2
@@ -230,7 +159,7 @@ def test_a_program_that_never_runs_ends_the_agent(tmp_path: Path) -> None:
 )
 def test_what_cannot_be_run_is_refused_before_anything(tmp_path: Path, change: dict[str, Any], said: str) -> None:
     """One message with the value; no trial is started."""
-    path = sweep(tmp_path, **change)
+    path = write_sweep(tmp_path, **{"parameters": {"curve": {"value": "1"}}, **change})
     with pytest.raises((FormatError, UsageError), match=said):
         run(path, tmp_path / "out")
     assert not list((tmp_path / "out").glob("logs/*"))
@@ -238,7 +167,7 @@ def test_what_cannot_be_run_is_refused_before_anything(tmp_path: Path, change: d
 
 def test_the_command_line_says_what_is_missing(tmp_path: Path) -> None:
     """No file, no count, a program that is not there: one line each, exit 2."""
-    endless = sweep(tmp_path, {"curve": {"value": "1"}}, method="random")
+    endless = write_sweep(tmp_path, {"curve": {"value": "1"}}, method="random")
     gone = tmp_path / "gone.yaml"
     gone.write_text(
         yaml.safe_dump({"command": ["/no/such/program"], "method": "grid", "parameters": {"a": {"value": 1}}})
@@ -276,7 +205,7 @@ def test_the_official_clients_own_runs(tmp_path: Path) -> None:
         "sys.exit(3 if run.config.x == 2 else 0)\n"
     )
     early = {"type": "hyperband", "min_iter": 100, "eta": 2}
-    path = sweep(tmp_path, {"x": {"values": [1, 2]}}, program=str(script), early_terminate=early)
+    path = write_sweep(tmp_path, {"x": {"values": [1, 2]}}, program=str(script), early_terminate=early)
     result = run(path, tmp_path / "out", jobs=2)
     assert [trial.values for trial in sorted(result.trials, key=lambda t: t.proposal)] == [
         [float(x * step) for step in range(1, 7)] for x in (1, 2)
@@ -299,7 +228,7 @@ def test_on_a_ray_cluster(tmp_path: Path) -> None:
     for name in ("analysis", "reports", "training"):
         (tmp_path / name).mkdir()
         (tmp_path / name / "__init__.py").write_text("OWNER = 'user'\n")
-    path, out = sweep(tmp_path, {"curve": {"values": ["1,2", "3"]}, "end": {"values": [0, 3]}}), tmp_path / "out"
+    path, out = write_sweep(tmp_path, {"curve": {"values": ["1,2", "3"]}, "end": {"values": [0, 3]}}), tmp_path / "out"
     done = subprocess.run(
         [sys.executable, "-m", "aftersweep.training", "agent", str(path), "--out", str(out), "--ray", "local", "--jobs",
          "2", "--json"], cwd=tmp_path, env={**os.environ, "PYTHONPATH": ".", "RAY_USAGE_STATS_ENABLED": "0"},

@@ -50,9 +50,11 @@ def agent(
     if ray is not None:
         from .ray_trials import starter
 
-        start = starter(ray, gpus_per_trial)
+        start = starter(ray, gpus_per_trial, _note)
     more = {} if start is None else {"start": start}
-    result = run_agent(sweep_file, out=out, count=count, jobs=jobs, look_every=look_every, tell=_tell, **more)
+    result = run_agent(
+        sweep_file, out=out, count=count, jobs=jobs, look_every=look_every, tell=_tell, note=_note, **more
+    )
     if as_json:
         trials = [asdict(trial) for trial in result.trials]
         print(json.dumps({"sweep_id": result.sweep_id, "out": str(result.out), "why": result.why, "trials": trials}))
@@ -73,6 +75,10 @@ def _endless(sweep_file: Path) -> bool:
     except (OSError, UnicodeDecodeError, yaml.YAMLError):
         return False
     return isinstance(raw, dict) and raw.get("method") != "grid" and raw.get("run_cap") is None
+
+
+def _note(words: str) -> None:
+    print(f"aftersweep-train: {words}", file=sys.stderr, flush=True)
 
 
 def _tell(what: str, trial: Trial) -> None:

@@ -6,12 +6,15 @@ agent died is ended with ``abandoned`` true, and its proposal is run again.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from ...analysis.errors import UsageError
 
 
 @dataclass
@@ -45,12 +48,17 @@ class Journal:
     """The file, open for appending; every line is synced before ``write`` returns."""
 
     def __init__(self, path: Path) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self._handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
-        self.trials = _heal(self._handle)
+        """Raises UsageError where it cannot be opened."""
+        self._path = path
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
+            self.trials = _heal(self._handle)
+        except OSError as error:
+            raise UsageError(f"the journal '{path}' cannot be used: {error.strerror}; give another --out") from None
 
     def write(self, sweep_id: str, trial: Trial) -> None:
-        """One line with all that is known of ``trial``."""
+        """One line with all that is known of ``trial``. Raises UsageError where the disk does not take it whole."""
         line = {
             "run_id": trial.run_id,
             "sweep_id": sweep_id,
@@ -64,8 +72,24 @@ class Journal:
         }
         if trial.abandoned:
             line["abandoned"] = True
-        os.write(self._handle, (json.dumps(line) + "\n").encode())
-        os.fsync(self._handle)
+        try:
+            self._append((json.dumps(line) + "\n").encode())
+        except OSError as error:
+            raise UsageError(
+                f"the journal '{self._path}' cannot be written: {error.strerror}; "
+                "once that is mended, the same command goes on with the sweep"
+            ) from None
+
+    def _append(self, line: bytes) -> None:
+        before = os.fstat(self._handle).st_size
+        try:
+            while line:
+                line = line[os.write(self._handle, line) :]
+            os.fsync(self._handle)
+        except OSError:
+            with contextlib.suppress(OSError):
+                os.ftruncate(self._handle, before)  # half a line would be joined to the next one
+            raise
 
     def close(self) -> None:
         os.close(self._handle)

@@ -6,12 +6,13 @@ the same ones.
 
 from __future__ import annotations
 
-import itertools
+import math
 import zlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import yaml
 
 from ...analysis.errors import FormatError
 from ...analysis.sweepfile.distributions import number_in
@@ -19,7 +20,10 @@ from ...analysis.sweepfile.domains import Domain
 from .journal import Trial
 from .plan import Plan
 
-MOST_CELLS = 1_000_000
+MOST_LISTED = 1_000_000
+"""A range with more steps than these is no grid."""
+_END = 1e-9
+"""Normal distributions have no value at places 0 and 1."""
 
 
 def propose(plan: Plan, number: int, trials: Sequence[Trial]) -> dict[str, Any] | None:
@@ -37,33 +41,55 @@ def propose(plan: Plan, number: int, trials: Sequence[Trial]) -> dict[str, Any] 
 
 def grid_size(plan: Plan) -> int:
     """The number of combinations. Raises FormatError for a parameter that no grid can go through."""
-    size = 1
-    for domain in plan.domains:
-        size *= len(_listed(domain))
-    return size
+    return math.prod(len(_listed(domain)) for domain in plan.domains)
 
 
 def _cell(plan: Plan, number: int) -> dict[str, Any] | None:
-    """Combination ``number`` in W&B's order: the last parameter of the file turns fastest (``itertools.product``)."""
-    if number >= min(grid_size(plan), MOST_CELLS):
+    """Combination ``number`` in W&B's order: parameters by name at each level of nesting, the last one turns fastest.
+
+    Source: ``grid_search_next_runs`` and ``HyperParameterSet.from_config`` of the package ``sweeps`` 0.3.0.
+    """
+    if number >= grid_size(plan):
         return None
-    listed = [_listed(domain) for domain in plan.domains]
-    values = next(itertools.islice(itertools.product(*listed), number, None))
-    return {domain.name: value for domain, value in zip(plan.domains, values, strict=True)}
+    found = {}
+    for domain in sorted(plan.domains, key=lambda domain: domain.name.split("."), reverse=True):
+        listed = _listed(domain)
+        number, at = divmod(number, len(listed))
+        found[domain.name] = listed[at]
+    return {domain.name: found[domain.name] for domain in plan.domains}
 
 
 def _listed(domain: Domain) -> Sequence[Any]:
-    """The values of a parameter on a grid: whole ranges and steps as the package ``sweeps`` lists them."""
+    """The values of a parameter on a grid: whole ranges and steps as the package ``sweeps`` lists them.
+
+    Of values that it takes for one (1 and 1.0, or a repeated one) the last is tried, at the place of the first.
+    """
     if domain.levels is not None:
-        return domain.levels
+        return list({_as_hashed(value): value for value in domain.levels}.values())
     kind = domain.spec.get("distribution", "int_uniform" if domain.integer else "")
     if kind == "int_uniform" and domain.low is not None and domain.high is not None:
         return range(int(domain.low), int(domain.high) + 1)
     if kind == "q_uniform":
-        low, high, step = (number_in(domain.spec, key, 1.0) or 0.0 for key in ("min", "max", "q"))
-        listed: list[Any] = np.arange(low, high, step).tolist()
-        return listed
+        return _steps(domain)
     raise FormatError(f"parameter '{domain.name}' is a range: a grid needs values; take method random or bayes")
+
+
+def _steps(domain: Domain) -> list[Any]:
+    """``numpy.arange`` as the package calls it: without the upper end, whole numbers where all three are."""
+    low, high, step = (number_in(domain.spec, key, 1.0) or 0.0 for key in ("min", "max", "q"))
+    if (high - low) / step > MOST_LISTED:
+        raise FormatError(f"parameter '{domain.name}' has more than {MOST_LISTED:,} steps; raise q")
+    whole = all(isinstance(domain.spec.get(key, 1.0), int) for key in ("min", "max", "q"))
+    listed: list[Any] = np.arange(*((int(low), int(high), int(step)) if whole else (low, high, step))).tolist()
+    return listed
+
+
+def _as_hashed(value: Any) -> str:
+    """The text by which the package knows a value (``yaml_hash``)."""
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    text: str = yaml.safe_dump(value, default_flow_style=True, sort_keys=True)
+    return text
 
 
 def _bayes(plan: Plan, seed: int, trials: Sequence[Trial]) -> dict[str, Any]:
@@ -116,7 +142,7 @@ def _place(domain: Domain, value: Any) -> float | int | None:
 
 def _value(domain: Domain, place: float | int) -> Any:
     if domain.levels is None:
-        return domain.at(float(place))
+        return domain.at(min(max(float(place), _END), 1.0 - _END))
     return domain.levels[_in_order(domain)[int(place)]]
 
 

@@ -27,7 +27,12 @@ HISTORY = "AFTERSWEEP_HISTORY"
 GRACE_S = 30.0
 """From SIGTERM to SIGKILL, as W&B's agent waits."""
 LARGEST_LOG = 16 << 20
+KEPT_LOG = 1 << 20
+"""Of a log that has become too large, the end that is kept."""
 _PR_SET_PDEATHSIG = 1
+_PRCTL = getattr(ctypes.CDLL(None), "prctl", None)  # looked up before the fork: a child may take no locks
+_REAPED_S = 5.0
+"""After the last SIGKILL a process is gone, or waits for a disk: nobody waits for it longer."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +45,8 @@ class Task:
     command: tuple[str, ...]
     parameters: Mapping[str, Any]
     """Nested as in the sweep file."""
+    cwd: str
+    """The folder that the agent was started in: commands name their files from there."""
     extra: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -115,11 +122,11 @@ class LocalProcess:
         self._asked: float | None = None
         self._history = Rows(Path(environment(task)[HISTORY]), Path(task.out) / "wandb", task.run_id)
         log = Path(task.out) / "logs" / f"{task.run_id}.txt"
-        with log.open("wb") as stream:
+        with log.open("ab") as stream:  # appended to, so that it can be cut while the trial writes
             try:
                 self._process = subprocess.Popen(
                     list(task.command), env=environment(task), stdin=subprocess.DEVNULL, stdout=stream, stderr=stream,
-                    process_group=0, preexec_fn=_end_with_parent,
+                    cwd=task.cwd, process_group=0, preexec_fn=_end_with_parent,
                 )  # fmt: skip
             except OSError as error:
                 raise UsageError(
@@ -144,25 +151,39 @@ class LocalProcess:
 
     def ended(self) -> tuple[int | None, int | None] | None:
         code = self._process.poll()
-        if code is None:
+        if code is None or (self._asked is not None and self._has_others()):
             return None
         return (None, -code) if code < 0 else (code, None)
 
+    def _has_others(self) -> bool:
+        """True while what the first process left behind still ends its work: a shell ends at once, its script not."""
+        try:
+            os.killpg(self._process.pid, 0)
+        except (ProcessLookupError, PermissionError):
+            return False
+        return self._asked is not None and time.monotonic() < self._asked + GRACE_S + _REAPED_S
+
     def _signal(self, number: int) -> None:
-        with contextlib.suppress(ProcessLookupError):
+        with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self._process.pid, number)
 
     def _bound_log(self) -> None:
-        """A program that prints without end fills no disk: its text is begun anew."""
+        """A program that prints without end fills no disk: only the end of its text is kept."""
         with contextlib.suppress(OSError):
-            if self._log.stat().st_size > LARGEST_LOG:
-                os.truncate(self._log, 0)
+            size = self._log.stat().st_size
+            if size > LARGEST_LOG:
+                with self._log.open("r+b") as stream:
+                    stream.seek(size - KEPT_LOG)
+                    end = stream.read(KEPT_LOG)
+                    stream.truncate(0)
+                with self._log.open("ab") as stream:
+                    stream.write(end)
 
 
 def _end_with_parent() -> None:
     """SIGTERM where the agent dies, however it dies: no trial goes on that nobody records (Linux's prctl)."""
-    with contextlib.suppress(OSError, AttributeError):
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
+    if _PRCTL is not None:
+        _PRCTL(_PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
 
 
 class Rows:
@@ -175,6 +196,7 @@ class Rows:
     def __init__(self, path: Path, wandb: Path, run_id: str) -> None:
         self._path, self._wandb, self._run_id = path, wandb, run_id
         self._offset = self._taken = 0
+        self._seen: list[tuple[Path, int]] = []
 
     def new(self, metric: str) -> list[float]:
         """The finite values of ``metric`` since the last call."""
@@ -200,6 +222,10 @@ class Rows:
         from ...analysis.sources.offline_records import read_recording
 
         files = sorted(self._wandb.glob(f"*run-*-{self._run_id}/run-{self._run_id}.wandb"))
+        sizes = [(file, file.stat().st_size) for file in files]
+        if sizes == self._seen:
+            return []
+        self._seen = sizes
         rows: list[dict[str, Any]] = []
         for file in files:
             with contextlib.suppress(OSError, AftersweepError):
