@@ -27,7 +27,13 @@ def test_the_wheel_holds_the_rooms_under_one_name(wheel: Path) -> None:
     """Links are followed: the wheel has real files, all of them under aftersweep/."""
     names = zipfile.ZipFile(wheel).namelist()
     assert {name.split("/")[0].split("-")[0] for name in names} == {"aftersweep"}
-    for needed in ("analysis/postmortem.py", "reports/cli.py", "reports/templates/style.css", "py.typed"):
+    for needed in (
+        "analysis/postmortem.py",
+        "reports/cli.py",
+        "training/cli.py",
+        "reports/templates/style.css",
+        "py.typed",
+    ):
         assert f"aftersweep/{needed}" in names
     assert any(name.startswith(SAMPLES) and name.endswith(".parquet") for name in names)
     assert not [name for name in names if "test" in name.lower()]

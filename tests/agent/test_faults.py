@@ -202,7 +202,7 @@ def test_what_an_interrupt_ended_is_run_again(tmp_path: Path) -> None:
     path = write_sweep(tmp_path, {"curve": {"values": ["1", "2"]}, "wait": {"value": 0.5}})
     out = tmp_path / "out"
 
-    def interrupt(_what: str, _trial: Trial) -> None:
+    def interrupt(*_: object) -> None:
         os.kill(os.getpid(), signal.SIGINT)
 
     first = run(path, out, tell=interrupt)

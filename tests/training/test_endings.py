@@ -80,7 +80,7 @@ def test_divergence(tmp_path: Path, good: Path) -> None:
 def test_out_of_memory(tmp_path: Path, good: Path) -> None:
     """A batch that does not fit under the process's limit: exit 81, named; with on_oom=halve-batch the same run ends
     well, with the micro-batch that it took."""
-    big = {"image_size": 128, "batch_size": 96, "epochs": 1, "memory_limit_gib": 0.5}
+    big = {"model_type": "resnet10t", "image_size": 128, "batch_size": 96, "epochs": 1, "memory_limit_gib": 0.6}
     child = process(tmp_path / "fail", **big)
     said = ended(child)
     assert child.returncode == 81, said
@@ -107,6 +107,24 @@ def test_a_signal(tmp_path: Path, good: Path, number: int, code: int) -> None:
     assert said.startswith(f"aftersweep-train: interrupted: {signal.Signals(number).name} at epoch ")
     assert list((tmp_path / "kept").glob("step-*.pt"))
     assert outcome(tmp_path, good)["outcome"] == "stopped_by_user"
+
+
+def test_a_kill_leaves_no_word(tmp_path: Path, good: Path) -> None:
+    """SIGKILL, which is also what the kernel's own killer sends where memory ends: no line, no exit record; the
+    post-mortem calls it a crash and says that it does not know why."""
+    child = process(tmp_path, epochs=100_000, patience=0)
+    until = time.monotonic() + 120
+    while time.monotonic() < until and not (tmp_path / "rows.jsonl").exists():
+        time.sleep(0.05)
+    time.sleep(1)
+    child.kill()
+    assert ended(child) == ""
+    assert child.returncode == -signal.SIGKILL
+    (folder,) = (tmp_path / "wandb").glob("offline-run-*")
+    line = {"run_id": folder.name.rsplit("-", 1)[-1], "ended_at": time.time(), "signal": 9, "stop_requested": False}
+    (tmp_path / "wandb" / "aftersweep-agent.jsonl").write_text(json.dumps(line) + "\n")  # as the agent would see it
+    found = outcome(tmp_path, good)
+    assert (found["outcome"], found["cause"]) == ("crashed", "unknown")
 
 
 def test_a_full_disk(tmp_path: Path, good: Path) -> None:

@@ -12,6 +12,7 @@ import typer
 
 from ...analysis.errors import AftersweepError
 from .journal import Trial
+from .plan import Plan
 
 Refusal = AftersweepError
 """What the agent raises where it cannot do what it was asked."""
@@ -81,11 +82,11 @@ def _note(words: str) -> None:
     print(f"aftersweep-train: {words}", file=sys.stderr, flush=True)
 
 
-def _tell(what: str, trial: Trial) -> None:
+def _tell(what: str, trial: Trial, plan: Plan) -> None:
     """A line on standard error for each start and end."""
-    words = ", ".join(f"{name} {value}" for name, value in trial.parameters.items())
+    words = ", ".join(f"{one.name} {trial.parameters[one.name]}" for one in plan.config.swept)
     if what == "started":
-        said = f"started {words:.160}"
+        said = f"started with {words:.200}"
     else:
         how = f"signal {trial.signal}" if trial.signal is not None else f"exit {trial.exit_status}"
         if trial.stop_requested:
