@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import os
 import sys
 import traceback
 from collections.abc import Mapping
@@ -11,6 +12,7 @@ from typing import Any
 
 import torch
 
+from .backbones import feature_width, timm_name
 from .ceilings import kept_ceiling
 from .data import describe_data
 from .distributed import World, world
@@ -18,6 +20,7 @@ from .errors import Failure, Interrupted, SettingsError
 from .failures import Place, Stop, as_failure, limit_memory
 from .likelihood import share_of_ceiling
 from .loop import METRIC, Trainer
+from .precision import resolve_device, resolve_precision
 from .settings import Settings
 from .telemetry import Silent, Telemetry, WandbRun
 
@@ -30,6 +33,9 @@ def fit(settings: Settings) -> int:
 
     Raises SettingsError where the run cannot be as it was asked for.
     """
+    if "WANDB_SWEEP_ID" not in os.environ:  # a sweep's run is recorded whatever is wrong; a person's is not begun
+        feature_width(timm_name(settings.model_type), settings.image_size)
+        resolve_precision(settings, resolve_device(settings))
     stop = Stop()
     with stop.listening(), world(settings.device) as here:
         telemetry: Telemetry = WandbRun(settings.as_config()) if here.leads else Silent()

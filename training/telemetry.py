@@ -85,4 +85,4 @@ def _mode() -> Any:
 
     if "WANDB_MODE" in os.environ or "WANDB_DISABLED" in os.environ:
         return None
-    return None if wandb.api.api_key else "offline"
+    return None if wandb.login(prompt=False) else "offline"
