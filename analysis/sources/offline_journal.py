@@ -44,6 +44,8 @@ class JournalEntry:
     exit_status: int | None = None
     signal: int | None = None
     stop_requested: bool | None = None
+    journal: Path | None = field(default=None, compare=False)
+    """The file that says so; what the agent kept of the run lies beside its folder (``offline_agent``)."""
 
     @property
     def ended(self) -> bool:
@@ -68,12 +70,14 @@ class JournalEntry:
 def read_journals(paths: Iterable[Path]) -> tuple[dict[str, JournalEntry], list[str]]:
     """The entries of all journals by run id, and a sentence for each journal with lines that cannot be read."""
     merged: dict[str, dict[str, Json]] = {}
+    told_by: dict[str, Path] = {}
     problems = []
     for path in paths:
         bad = _read(path, merged)
+        told_by = dict.fromkeys(merged, path) | told_by
         if bad:
             problems.append(f"lines of the journal {path.name} that cannot be read and were left out: {bad}")
-    return {run_id: _entry(run_id, values) for run_id, values in merged.items()}, problems
+    return {run_id: _entry(run_id, values, told_by[run_id]) for run_id, values in merged.items()}, problems
 
 
 def _read(path: Path, merged: dict[str, dict[str, Json]]) -> int:
@@ -98,7 +102,7 @@ def _read(path: Path, merged: dict[str, dict[str, Json]]) -> int:
     return bad
 
 
-def _entry(run_id: str, values: Mapping[str, Json]) -> JournalEntry:
+def _entry(run_id: str, values: Mapping[str, Json], journal: Path) -> JournalEntry:
     sweep_id, parameters, stop = values.get("sweep_id"), values.get("parameters"), values.get("stop_requested")
     signal = _integer(values.get("signal"))
     return JournalEntry(
@@ -110,6 +114,7 @@ def _entry(run_id: str, values: Mapping[str, Json]) -> JournalEntry:
         exit_status=_integer(values.get("exit_status")),
         signal=signal if signal is not None and 0 < signal < 128 else None,
         stop_requested=stop if isinstance(stop, bool) else None,
+        journal=journal,
     )
 
 

@@ -23,6 +23,7 @@ from collections.abc import Iterator, Sequence
 
 from .base import Json, RawRun, history_table
 from .datastore import HEADER
+from .offline_agent import agent_log, agent_rows
 from .offline_console import Console, read_log_tail
 from .offline_records import Recording, loss_sentences
 from .offline_sweeps import Trail
@@ -33,7 +34,7 @@ def raw_run(run_id: str, trail: Trail, recordings: Sequence[Recording], *, fresh
     runs = [recording.run for recording in recordings if recording.run is not None]
     newest = runs[::-1]
     entry, last = trail.entry, recordings[-1] if recordings else Recording()
-    rows = [row for recording in recordings for row in recording.rows]
+    rows = [row for recording in recordings for row in recording.rows] or agent_rows(entry)
     system = [row for recording in recordings for row in recording.system_rows]
     elapsed = [recording.elapsed_s for recording in recordings if recording.elapsed_s is not None]
     exit_code = last.exit_code if last.exit_code is not None or entry is None else entry.exit_code
@@ -92,12 +93,12 @@ def _last_sign(trail: Trail, recordings: Sequence[Recording]) -> float | None:
 
 
 def _log_tail(trail: Trail, recordings: Sequence[Recording]) -> tuple[str, ...]:
-    """The console's last lines: of the records, or of ``files/output.log`` where they hold none."""
+    """The console's last lines: of the records, of ``files/output.log`` where they hold none, else of the agent."""
     console = Console()
     for piece, recording in zip(trail.pieces, recordings, strict=True):
         for line in recording.console.lines() or read_log_tail(piece.console_log):
             console.feed("joined", f"{line}\n")
-    return console.lines()
+    return console.lines() or agent_log(trail.entry)
 
 
 def _problems(run_id: str, trail: Trail, recordings: Sequence[Recording]) -> Iterator[str]:
@@ -114,6 +115,8 @@ def _problems(run_id: str, trail: Trail, recordings: Sequence[Recording]) -> Ite
         yield f"nothing says which sweep the run belongs to; its parameters fit only sweep {trail.sweep_id}"
     if not trail.pieces:
         yield "known from the agent's journal only: it left no .wandb file"
+    if not any(recording.rows for recording in recordings) and agent_rows(trail.entry):
+        yield "no row had been written to its .wandb file: they were taken from the agent's, without their times"
     if trail.entry is not None and trail.entry.signal_name:
         yield f"the agent's journal says that the process was ended by {trail.entry.signal_name}"
     if len(trail.pieces) > 1:

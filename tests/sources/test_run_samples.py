@@ -19,7 +19,7 @@ from aftersweep.analysis.types import Outcome
 from .conformance import assert_conforms
 
 FOLDER = Path(__file__).parents[2] / "analysis" / "sources" / "samples"
-NAMES = ("constellation-mini",)
+NAMES = ("constellation-mini", "constellation-mini-next")
 TRUTH = {name: json.loads((FOLDER / name / "truth.json").read_text(encoding="utf-8")) for name in NAMES}
 
 

@@ -227,7 +227,7 @@ def test_the_source_conforms() -> None:
 
 def test_an_unknown_sample_is_refused() -> None:
     """Law: the message names the word and the samples that there are."""
-    assert sample_names() == ("4yfw48ad", "constellation-mini")
+    assert sample_names() == ("4yfw48ad", "constellation-mini", "constellation-mini-next")
     with pytest.raises(UnknownSweepError, match=r"no bundled sample '4yfw48ax'.*4yfw48ad"):
         SampleSource("4yfw48ax")
 
