@@ -28,7 +28,7 @@ def agent_log(entry: JournalEntry | None) -> tuple[str, ...]:
 
 
 def agent_rows(entry: JournalEntry | None) -> list[dict[str, Json]]:
-    """The rows that the process wrote for the agent, numbered from 0; they carry no times unless it wrote them."""
+    """The rows that the process wrote for the agent, numbered from 0, without times."""
     path = _beside(entry, "history", ".jsonl")
     rows: list[dict[str, Json]] = []
     if path is None:

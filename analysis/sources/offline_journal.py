@@ -13,7 +13,8 @@ One JSON object a line, in UTF-8, appended when a run starts and again when it h
     stop_requested  true where the agent ended the run because it was told to, false where it was not
 
 The agent's word counts where the `.wandb` file says nothing, which is the case for all that a killed process could
-no longer write. A run that only the journal knows is a run too: its process ended before ``wandb.init``.
+no longer write. A run that only the journal knows is a run too: its process ended before ``wandb.init``. What
+it printed and what it logged for the agent lie beside the journal's folder (``offline_agent``).
 """
 
 from __future__ import annotations
