@@ -1,9 +1,9 @@
 """Makes a bundled sample of a sweep that was really run by the agent: ``python tools/make_mini_sample.py OUT NAME``.
 
 OUT is the folder of ``aftersweep-train agent``; ``--struck FILE`` names the trials that were struck from outside, as
-JSON ``[[run id, signal number], ...]``. Written to ``analysis/sources/samples/NAME``: ``runs.jsonl.gz`` (our own export,
-scrubbed of hosts, users and paths), ``sweep.yaml`` and ``truth.json`` (how each run really ended, from the agent's
-journal and the exit code of the trainer, not from what aftersweep concludes). The same bytes at every call.
+JSON ``[[run id, signal number], ...]``. Written to ``analysis/sources/samples/NAME``: ``runs.jsonl.gz`` (our own
+export, scrubbed of hosts, users and paths), ``sweep.yaml`` and ``truth.json`` (how each run really ended, from the
+agent's journal and the trainer's exit code, not from what aftersweep concludes). The same bytes at every call.
 """
 
 from __future__ import annotations
