@@ -5,20 +5,24 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from collections.abc import Callable
 from dataclasses import asdict, fields
 from pathlib import Path
 
 import platformdirs
 
+from .constellations import points
 from .likelihood import Ceiling, ceiling, from_dict
 from .settings import Settings
 
-_VERSION = 1
-"""Raised where the method or the data generation changes what a ceiling is."""
+_VERSION = 2
+"""Raised where the method changes what a ceiling is; constellations are part of the name."""
 
 
-def kept_ceiling(settings: Settings) -> Ceiling:
+def kept_ceiling(settings: Settings, device: str = "cpu", say: Callable[[str], None] | None = None) -> Ceiling:
     """The ceiling with ``settings.ceiling_records`` records a class, from the cache where it was computed before.
+
+    say: is told before a long computation begins.
 
     Raises SettingsError where the likelihood of these data cannot be computed.
     """
@@ -26,7 +30,11 @@ def kept_ceiling(settings: Settings) -> Ceiling:
     try:
         return from_dict(json.loads(path.read_text(encoding="utf-8")))
     except (OSError, ValueError, KeyError, TypeError):
-        found = ceiling(settings, records_per_class=settings.ceiling_records, seed=settings.seed)
+        if say is not None:
+            say(
+                "computing the ceiling of these data: minutes on a CPU, kept for the next run (ceiling_records=0: not)"
+            )
+        found = ceiling(settings, records_per_class=settings.ceiling_records, seed=settings.seed, device=device)
     draft = path.with_suffix(f".{os.getpid()}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -48,5 +56,8 @@ def _name(settings: Settings) -> str:
         for item in fields(settings)
         if item.metadata["group"] == "Data" and item.name not in ("train_size", "val_size", "fresh_data")
     }
-    told = json.dumps({**data, "records": settings.ceiling_records, "seed": settings.seed, "version": _VERSION})
+    shown = [points(name).round(9).astype(str).tolist() for name in settings.modulations]
+    told = json.dumps(
+        {**data, "points": shown, "records": settings.ceiling_records, "seed": settings.seed, "version": _VERSION}
+    )
     return hashlib.sha256(told.encode()).hexdigest()[:24]

@@ -7,7 +7,7 @@ import gc
 import os
 import sys
 import traceback
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
@@ -68,7 +68,7 @@ def _train(settings: Settings, here: World, telemetry: Telemetry, place: Place, 
             with contextlib.suppress(OSError, RuntimeError, MemoryError):
                 trainer.keep()
         raise
-    telemetry.summarise(_against_ceiling(settings, trainer.progress.best, say) if here.leads else {})
+    telemetry.summarise(_against_ceiling(settings, trainer.progress.best, trainer.device, say) if here.leads else {})
     telemetry.finish(0)
     return 0
 
@@ -78,12 +78,14 @@ def _is_divergence(error: BaseException) -> bool:
     return isinstance(error, Failure) and error.cause == "diverged"
 
 
-def _against_ceiling(settings: Settings, best: float, say: Any) -> Mapping[str, Any]:
+def _against_ceiling(
+    settings: Settings, best: float, device: torch.device, say: Callable[[str], None]
+) -> Mapping[str, Any]:
     """The best accuracy beside what a perfect model could reach on the same data."""
     if not settings.ceiling_records or settings.data != "synthetic":
         return {}
     try:
-        ceiling = kept_ceiling(settings)
+        ceiling = kept_ceiling(settings, str(device), say)
     except SettingsError as error:
         say(f"no ceiling: {error}")
         return {}
