@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -31,17 +32,16 @@ def kept_ceiling(settings: Settings, device: str = "cpu", say: Callable[[str], N
         return from_dict(json.loads(path.read_text(encoding="utf-8")))
     except (OSError, ValueError, KeyError, TypeError):
         if say is not None:
-            say(
-                "computing the ceiling of these data: minutes on a CPU, kept for the next run (ceiling_records=0: not)"
-            )
+            say("computing the ceiling of these data: minutes on a CPU, kept for the next run (ceiling_records=0: not)")
         found = ceiling(settings, records_per_class=settings.ceiling_records, seed=settings.seed, device=device)
     draft = path.with_suffix(f".{os.getpid()}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         draft.write_text(json.dumps(asdict(found)), encoding="utf-8")
         draft.replace(path)
-    except OSError:
-        draft.unlink(missing_ok=True)  # a cache that cannot be written costs time only
+    except OSError:  # a cache that cannot be written costs time only
+        with contextlib.suppress(OSError):
+            draft.unlink(missing_ok=True)
     return found
 
 

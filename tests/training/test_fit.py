@@ -6,20 +6,22 @@ import os
 import signal
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
 from aftersweep.training import checkpoint
+from aftersweep.training.distributed import World
 from aftersweep.training.errors import Diverged, Interrupted, SettingsError
-from aftersweep.training.failures import Stop
+from aftersweep.training.failures import Place, Stop
 from aftersweep.training.loop import METRIC, Trainer
 from aftersweep.training.manual import SMOKE
-from aftersweep.training.settings import read_settings
+from aftersweep.training.settings import Settings, read_settings
 from aftersweep.training.steps import Watch
 from aftersweep.training.telemetry import LOGGED
 
-from .runs import TINY, curve, process, rows, tiny, trained
+from .runs import TINY, Kept, curve, process, rows, tiny, trained
 
 SOURCE_KEYS = (
     "epoch", "learning_rate", "train_loss", "val_loss", "train_combined_accuracy", "train_modulation_accuracy",
@@ -80,12 +82,7 @@ def test_resume_gives_the_unbroken_curve(tmp_path: Path, changed: dict[str, floa
         assert torch.equal(mine, theirs)
 
 
-def _start(settings, stop):  # type: ignore[no-untyped-def]
-    from aftersweep.training.distributed import World
-    from aftersweep.training.failures import Place
-
-    from .runs import Kept
-
+def _start(settings: Settings, stop: Stop) -> tuple[Trainer, Kept]:
     kept = Kept()
     return Trainer.start(settings, World(), kept, Place(), lambda _text: None, stop), kept
 
@@ -94,13 +91,13 @@ def _end_after(trainer: Trainer, stop: Stop, steps: int) -> None:
     """Trains on; SIGTERM reaches the process in the middle of the step after ``steps``."""
     step, left = trainer.stepper.step, [steps]
 
-    def counted(*words):  # type: ignore[no-untyped-def]
+    def counted(*words: Any) -> Any:
         left[0] -= 1
         if left[0] == 0:
             os.kill(os.getpid(), signal.SIGTERM)
         return step(*words)
 
-    trainer.stepper.step = counted  # type: ignore[method-assign]
+    setattr(trainer.stepper, "step", counted)  # noqa: B010 - the method of this one object
     with stop.listening():
         trainer.train()
 
@@ -164,8 +161,6 @@ def test_divergence_is_seen_at_its_step() -> None:
 
 def test_the_watch_names_the_first_bad_step() -> None:
     """Looked at late, as on a GPU: still the step where it happened, not the one where it was seen."""
-    from aftersweep.training.failures import Place
-
     for loss, norm in ((float("nan"), 1.0), (1.0, float("inf"))):
         watch, place = Watch(torch.device("cpu")), Place()
         for step in range(8):
