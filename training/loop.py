@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -104,6 +106,7 @@ class Trainer:
         if saved is not None:
             _put_back(saved, task, optimizer, average)
         if settings.compile:
+            _must_compile(device)
             task.model.compile()
         wrapped = nn.parallel.DistributedDataParallel(task) if world.size > 1 else task
         scaler = make_scaler(precision, device)
@@ -247,6 +250,13 @@ class Trainer:
             "average": None if self.average is None else self.average.state_dict(),
         }
         checkpoint.save(self.folder, self.progress.step, state)
+
+
+def _must_compile(device: torch.device) -> None:
+    """Raises SettingsError where torch.compile would fail at the first batch, for want of a compiler for the CPU."""
+    names = (os.environ.get("CXX", "g++"), "g++", "clang++")
+    if device.type == "cpu" and not any(shutil.which(name) for name in names):
+        raise SettingsError("compile needs a C++ compiler on a CPU: install g++ or clang++, or leave compile=false")
 
 
 def _folder(settings: Settings, telemetry: Telemetry) -> Path | None:

@@ -172,6 +172,20 @@ def test_the_watch_names_the_first_bad_step() -> None:
         assert watch.norm_max == 2.0
 
 
+@pytest.mark.filterwarnings("default")  # the compiler's own
+def test_a_compiled_model_trains_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same curve within rounding, and the cost of the first batch; without a compiler one line, before anything."""
+    changed = {"model_type": "test_vit", "epochs": 1, "dropout": 0}
+    _, plain = trained(tiny(**changed))
+    trainer, compiled = trained(tiny(**changed, compile=True))
+    assert compiled.rows[0]["train_loss"] == pytest.approx(plain.rows[0]["train_loss"], rel=1e-2)
+    assert compiled.summary["compile_seconds"] == trainer.compile_seconds > 0
+    monkeypatch.setenv("PATH", "")
+    monkeypatch.delenv("CXX", raising=False)
+    with pytest.raises(SettingsError, match=r"compile needs a C\+\+ compiler on a CPU"):
+        trained(tiny(**changed, compile=True))
+
+
 def test_what_cannot_run_is_refused() -> None:
     """An epoch smaller than a batch has no step."""
     with pytest.raises(SettingsError, match="batch_size 97 is over the 96 training records"):
