@@ -1,7 +1,7 @@
 """The command ``aftersweep``: arguments, progress, exit codes.
 
 Exit codes: 0 done; 2 the request cannot be met (bad input, no credentials, damaged archive: one line says why);
-130 interrupted; 1 a fault of aftersweep itself.
+130 interrupted; 1 a fault of aftersweep itself. ``gate`` has codes of its own (``gate_command``).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import typer
 
 from .. import __version__
 from ..analysis.errors import AftersweepError
-from . import lineage_command, next_command
+from . import gate_command, lineage_command, next_command
 from .archive_commands import open_archive, register
 from .console import say, say_error, showing_progress
 from .options import (
@@ -51,6 +51,8 @@ Start here:
     aftersweep report SWEEP SWEEP SWEEP       several sweeps of one project, pooled
 
     aftersweep next 4yfw48ad -o next.yaml     the sweep file that should follow
+
+    aftersweep gate 4yfw48ad --best 45        is it good enough? for CI, by exit code
 
 Exit codes: 0 done, 2 the request cannot be met (one line says why), 130 interrupted, 1 a fault of aftersweep.""",
 )
@@ -166,6 +168,7 @@ def report(
 
 next_command.register(app)
 lineage_command.register(app)
+gate_command.register(app)
 register(app)
 
 
@@ -175,11 +178,11 @@ _REFUSALS = tuple(base for base in typer.BadParameter.__mro__ if base.__name__ =
 
 def main() -> None:
     """Run the command line; never shows a traceback unless AFTERSWEEP_DEBUG is set."""
+    judging = gate_command.asked(sys.argv[1:])
     try:
         status = app(prog_name="aftersweep", standalone_mode=False)
         if status == 130:  # typer has caught the Ctrl-C
             raise KeyboardInterrupt
-        sys.exit(status)
     except AftersweepError as error:
         if os.environ.get("AFTERSWEEP_DEBUG"):
             raise
@@ -196,7 +199,7 @@ def main() -> None:
         # Both typer and rich leave with 1, and only then, where the reader of our output has gone (| head): no fault.
         if left.code == 1:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            sys.exit(0)
+            sys.exit(gate_command.TOOL_ERROR if judging else 0)
         raise
     except Exception as error:
         if isinstance(error, _REFUSALS):
@@ -205,7 +208,8 @@ def main() -> None:
         if os.environ.get("AFTERSWEEP_DEBUG"):
             raise
         say_error(f"a fault of aftersweep itself ({type(error).__name__}); AFTERSWEEP_DEBUG=1 shows where")
-        sys.exit(1)
+        sys.exit(gate_command.TOOL_ERROR if judging else 1)
+    sys.exit(status)  # not in the try: a verdict of the gate is no closed pipe
 
 
 def _refuse(error: Exception) -> NoReturn:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,18 +25,26 @@ from .hostile import visible
 if TYPE_CHECKING:
     from ..analysis.sources.base import Progress as Report
 
+_COMMAND = re.compile(r"(##(?=\[)|^\s*:(?=:))", re.MULTILINE)
+"""``##[command]`` anywhere, ``::command::`` where a line begins (actions/runner, ActionCommand.cs)."""
+
 stderr = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
 def say_error(message: str) -> None:
     """One line on standard error; hostile characters made visible."""
-    text = " ".join(visible(message).split())
+    text = " ".join(_shown(message).split())
     stderr.print(Text("aftersweep: ", style="bold red" if stderr.is_terminal else "") + Text(text))
 
 
 def say(message: str) -> None:
     """One line on standard error for the user, not for a program."""
-    stderr.print(Text(visible(message)))
+    stderr.print(Text(_shown(message)))
+
+
+def _shown(message: str) -> str:
+    """The message as text in which a CI service, which reads our standard error too, finds no command of its own."""
+    return _COMMAND.sub(r"\1 ", visible(message))
 
 
 @contextmanager
