@@ -1,9 +1,10 @@
 # The two commands of the README, and what they are made of. Each does its own set-up on a fresh machine.
+# OMP_NUM_THREADS: the tests run side by side; each with as many threads as the machine has would wait for the others.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 OUT := out
-PYTEST := $(BIN)/python -m pytest -n auto --dist loadgroup
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadgroup
 
 .PHONY: report test test-core check bench-truth bench-scale bench-next bench-train gpu-check sample picture browser clean help
 
