@@ -15,7 +15,7 @@ from torch import nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from . import checkpoint
-from .data import Records, open_records
+from .data import open_records
 from .distributed import World
 from .errors import SettingsError
 from .failures import Place, Stop, peak_memory_gib
@@ -23,6 +23,7 @@ from .losses import JointLoss
 from .meters import Meter
 from .model import build_model
 from .precision import autocast_for, make_scaler, resolve_device, resolve_precision
+from .records import Records
 from .schedule import build_optimizer, learning_rate
 from .settings import Settings
 from .steps import Stepper, Task, Watch

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import torch
 
-from .data import Batch
 from .distributed import World
+from .records import Batch
 
 
 class Meter:

@@ -16,9 +16,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from .data import Batch, Split, shuffled
 from .errors import DataLost, SettingsError
 from .images import constellation_images, normalised
+from .records import Batch, Split, shuffled
 from .settings import Settings
 
 CLASSES = (

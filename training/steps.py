@@ -9,12 +9,12 @@ from dataclasses import dataclass, field
 import torch
 from torch import nn
 
-from .data import Batch, Records
 from .distributed import World
 from .errors import Diverged, OutOfMemory
 from .failures import Place, as_failure
 from .losses import JointLoss
 from .meters import Meter
+from .records import Batch, Records
 from .settings import Settings
 
 LOOK_EVERY = 16
