@@ -248,20 +248,28 @@ def _circumstances(result: PostMortem, _: Rule) -> Found:
 
 
 def _called(risks: Sequence[ParameterRisk], finding: str | None, what: str) -> Found:
-    """How many were called; unknown where none could be tested."""
-    tested = [risk for risk in risks if risk.p is not None]
-    if not tested:
+    """How many were called; unknown where none could have been, whatever its effect."""
+    able = [risk for risk in risks if risk.p is not None and (risk.called or risk.detectable)]
+    if not able:
         crashes = max((risk.crashes for risk in risks), default=0.0)
-        return _nobody(finding, f"no {what} can be tested ({len(risks)} of them, crashes that count: {crashes:.3g})")
-    called = [risk.parameter for risk in tested if risk.called]
+        why = f"too few runs or crashes to call any {what} ({len(risks)} of them, crashes that count: {crashes:.3g})"
+        return _nobody(finding, why)
+    called = [risk.parameter for risk in able if risk.called]
+    least = min((risk.detectable.ratio for risk in able if risk.detectable), default=None)
     found = _exactly(
         len(called),
-        max(risk.n for risk in tested),
+        max(risk.n for risk in able),
         finding,
-        {"called": called, "adjusted p": {risk.parameter: risk.q for risk in tested}},
+        {
+            "called": called,
+            "adjusted p": {risk.parameter: risk.q for risk in able},
+            "smallest ratio that would be called, 4 times in 5": least,
+        },
     )
-    untested = len(risks) - len(tested)
-    return replace(found, notes=(f"could not be tested: {untested} of {len(risks)}",)) if untested else found
+    others = len(risks) - len(able)
+    told = "none called is not none there: see the smallest ratio that would be"
+    unable = f"too few runs or crashes to call {others} of {len(risks)}, whatever they do"
+    return replace(found, notes=(*([told] if not called else []), *([unable] if others else [])))
 
 
 def _exactly(value: float, n: int, finding: str | None, values: Mapping[str, object]) -> Found:

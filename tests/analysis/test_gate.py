@@ -136,11 +136,11 @@ def test_a_silent_failure_counts_though_the_run_completed() -> None:
 
 
 def planted(bad: Sequence[str]) -> PostMortem:
-    """40 runs, half on the model x, half on the host h1, evenly; those with a word of ``bad`` crash."""
+    """40 runs, half on the model x, half on the host h1, evenly; of those with a word of ``bad`` 4 in 5 crash."""
     runs = []
     for i in range(40):
         config, host = {"model": "xy"[i % 2]}, f"h{i // 2 % 2}"
-        crash = config["model"] in bad or host in bad
+        crash = (config["model"] in bad or host in bad) and i % 10 < 8
         more = {"state": "failed", "exit_code": 1, "log_tail": OUT_OF_MEMORY} if crash else {}
         runs.append(make_run(f"r{i:02d}", [0.1] if crash else [0.1, 0.3, 0.5], config=config, host=host, **more))
     return post_mortem(make_sweep(runs, budget=3.0))
@@ -152,8 +152,20 @@ def planted(bad: Sequence[str]) -> PostMortem:
 def test_what_carries_risk_is_counted_only_where_it_can_be_tested(bad: list[str], factors: str, around: str) -> None:
     """Law: a planted setting is a risk factor, a planted machine a circumstance; without crashes nobody knows."""
     result = planted(bad)
+    assert all(risk.detectable is None for risk in result.parameter_risks) == (not bad)
     assert verdict(result, Rule(name="max-risk-factors", limit=0)).status == factors
     assert verdict(result, Rule(name="max-circumstances", limit=0)).status == around
+
+
+def test_none_called_is_met_only_where_one_could_have_been() -> None:
+    """Law: a test that no effect would pass says nothing (unknown); one that could see some says from which ratio."""
+    blind = swept(3, 5)  # lr alone could be called, and only where its crashes were 30 times as likely
+    found = verdict(blind, Rule(name="max-risk-factors", limit=0))
+    assert found.status == "met" and found.found is not None
+    assert found.found.values["smallest ratio that would be called, 4 times in 5"] > 10
+    assert "none called is not none there" in found.notes[0] and "to call 1 of 2" in found.notes[1]
+    blinder = replace(blind, parameter_risks=tuple(replace(risk, detectable=None) for risk in blind.parameter_risks))
+    assert verdict(blinder, Rule(name="max-risk-factors", limit=0)).status == "unknown"
 
 
 def test_the_worst_rule_that_counts_decides() -> None:
