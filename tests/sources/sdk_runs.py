@@ -28,6 +28,10 @@ FLUSH_S = 0.2
 NEVER_S = 600.0
 """Of the other runs: a slow machine must not let the SDK write before the run is killed."""
 
+PAUSE_S = 3.0
+"""Of runs that nothing but their own end explains: milliseconds after a band any end looks like a stop by the rule,
+and on a busy machine milliseconds become a second."""
+
 SWEEP_ID = "swp0ffln"
 EPOCHS = 12
 SWEEP_FILE: dict[str, Any] = {
@@ -61,6 +65,7 @@ class Plan:
     nan_from: int | None = None
     ending: str = "finish"
     say: str | None = None
+    pause_s: float = 0.0
     extra_rows: int = 0
     options: Mapping[str, Any] = field(default_factory=dict)
     end_signal: int | None = None
@@ -115,7 +120,7 @@ def start_run(folder: Path, plan: Plan) -> Running:
     folder.mkdir(parents=True, exist_ok=True)
     settings = folder / ".settings"
     settings.mkdir(exist_ok=True)
-    fields = ("epochs", "start", "gain", "nan_from", "ending", "say", "extra_rows")
+    fields = ("epochs", "start", "gain", "nan_from", "ending", "say", "pause_s", "extra_rows")
     task = {name: getattr(plan, name) for name in fields} | {"config": dict(plan.config), "options": dict(plan.options)}
     ready, theirs = os.pipe()
     environment = {name: value for name, value in os.environ.items() if not name.startswith("WANDB_")}
@@ -205,10 +210,10 @@ def sweep_plans() -> tuple[list[Plan], list[Plan], dict[str, str]]:
         "nanend05": (Plan(run_id="nanend05", nan_from=6), "completed"),
         "error006": (Plan(run_id="error006", epochs=3, ending="code_error"), "crashed/code_error"),
         "memory07": (Plan(run_id="memory07", epochs=2, ending="out_of_memory"), "crashed/out_of_memory"),
-        "ctrlc008": (Plan(run_id="ctrlc008", epochs=5, ending="interrupt"), "stopped_by_user"),
+        "ctrlc008": (Plan(run_id="ctrlc008", epochs=5, pause_s=PAUSE_S, ending="interrupt"), "stopped_by_user"),
         "kill7b09": (Plan(run_id="kill7b09", epochs=3, ending="wait", end_signal=kill), "crashed/unknown"),
         "killed10": (
-            Plan(run_id="killed10", epochs=7, ending="wait", end_signal=kill, flushed=True),
+            Plan(run_id="killed10", epochs=7, pause_s=PAUSE_S, ending="wait", end_signal=kill, flushed=True),
             "crashed/unknown",
         ),
         "timeup11": (

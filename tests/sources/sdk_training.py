@@ -8,6 +8,7 @@ Run as a program of its own by ``sdk_runs.py``, with one JSON argument:
     nan_from     the epoch from which both are NaN; null for never
     ending       finish, code_error, out_of_memory, exit_status, interrupt, wait
     say          text for standard error before it ends; null for none
+    pause_s      seconds that it waits before it logs the last epoch
     extra_rows   rows of another metric after the epochs, to fill the SDK's buffer
     options      object: more arguments of wandb.init (group, tags, resume, ...)
 
@@ -55,6 +56,8 @@ def main() -> None:
         value, loss = task["start"] + task["gain"] * epoch, 2.0 / epoch
         if task["nan_from"] is not None and epoch >= task["nan_from"]:
             value = loss = math.nan
+        if epoch == task["epochs"]:
+            time.sleep(task["pause_s"])
         run.log({"epoch": epoch, "val_acc": value, "train_loss": loss})
         print(f"epoch {epoch}: val_acc {value:.4f}")
     for step in range(task["extra_rows"]):

@@ -58,6 +58,7 @@ NO_STATEMENT = tuple(
         r"^the configuration of sweep .* is not known, so there is no space to narrow",
         r"; each sweep in the light of the others\.$",
         r":$",  # what the table below it shows
+        r"^Of the sweep file: ",  # what W&B's schema says of it; nothing about the runs
         r"^Method: ",
         r"^\S+ \S+, run \S+, .+$",  # the run whose configuration follows
         r"^Made by aftersweep ",
