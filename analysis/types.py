@@ -7,8 +7,10 @@ defined in docs/ARCHITECTURE.md ("Words").
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import FrameType
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -233,10 +235,22 @@ class Finding:
     runs: tuple[str, ...] = ()
     facts: Mapping[str, Any] = field(default_factory=dict)
     """The counts and names that the sentence needs."""
+    code: str = field(default="", compare=False)
+    """The line that made it, ``analysis/findings/ends.py:44 crash_rate``; found by itself."""
 
     def __post_init__(self) -> None:
         for name, value in (("p", self.p), ("q", self.q)):
             _check(value is None or 0.0 <= value <= 1.0, f"finding {self.id}: {name} = {value}")
+        if not self.code:
+            object.__setattr__(self, "code", _line_of(sys._getframe(2)))  # __post_init__, __init__, the maker
+
+
+def _line_of(frame: FrameType) -> str:
+    file = frame.f_globals.get("__name__", "").removeprefix("aftersweep.").replace(".", "/")
+    function = frame
+    while function.f_code.co_name.startswith("<") and function.f_back is not None:  # <listcomp>
+        function = function.f_back
+    return f"{file}.py:{frame.f_lineno} {function.f_code.co_name}"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -154,6 +154,7 @@ def _finding(finding: Finding) -> dict[str, Any]:
         "runs": list(finding.runs),
         "facts": dict(finding.facts),
         "text": sentence(finding),
+        "code": finding.code,
     }
 
 

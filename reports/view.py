@@ -91,6 +91,7 @@ def say(finding: Finding) -> Said:
         facts.append(("q", fmt.p_value(finding.q)))
     if finding.caveats:
         facts.append(("Caveats", "; ".join(finding.caveats)))
+    facts.append(("Computed in", finding.code))
     return Said(finding=finding, text=sentence(finding), facts=tuple(facts))
 
 

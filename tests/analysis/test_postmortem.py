@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
+import aftersweep.analysis.types
 from aftersweep.analysis.crashes import near_band
 from aftersweep.analysis.findings.best import EARLY
 from aftersweep.analysis.postmortem import post_mortem
@@ -178,3 +180,15 @@ def test_stops_without_times_are_a_caveat(timed: bool) -> None:
     finding = one(post_mortem(make_sweep([*good, *poor], early_terminate=HYPERBAND)), "early_stopping")
     assert finding.facts["stopped"] > 0
     assert any("without exact times" in caveat for caveat in finding.caveats) is not timed
+
+
+def test_every_finding_names_the_line_that_made_it(sample: PostMortem) -> None:
+    """The line exists, belongs to the function that it names, and builds a finding; numbering keeps it."""
+    rooms = Path(aftersweep.analysis.types.__file__).parents[1]
+    for finding in sample.findings:
+        place, function = finding.code.split(" ")
+        file, line = place.split(":")
+        lines = (rooms / file).read_text(encoding="utf-8").splitlines()
+        assert "Finding(" in lines[int(line) - 1], finding.code
+        above = [text for text in lines[: int(line)] if text.startswith("def ")]
+        assert above[-1].startswith(f"def {function}("), finding.code
