@@ -7,8 +7,6 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import yaml
-
 from ..analysis.choices import VALIDATION, goal_of
 from ..analysis.results.postmortem import PostMortem
 from ..analysis.results.tables import BestResult, LevelRow
@@ -18,6 +16,7 @@ from . import format as fmt
 from .charts import Part, Whisker, learning_curves, stack, whisker
 from .hostile import short
 from .narrate import SEARCH, sentence
+from .sections.configs import configurations, top_configuration
 from .sections.following import following_section
 from .sections.importance import importance_section
 from .sections.outlook import outlook_section
@@ -29,6 +28,8 @@ from .sections.survival import survival_section
 
 KEY_KINDS = ("early_stopping", "crash_rate", "best")
 """The findings of the first screen, in this order."""
+MOST_CHANGES = 5
+"""Changed lines of the next sweep on the first screen."""
 MOST_RUNS = 100
 """Runs that an evidence panel links to; the JSON report has them all."""
 MOST_LISTED = 500
@@ -69,17 +70,6 @@ class ShownRun:
     certainty: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class Config:
-    """The best completed configuration of one level of the group-by parameter."""
-
-    title: str
-    run: Run
-    value: str
-    ended: str
-    yaml: str
-
-
 def say(finding: Finding) -> Said:
     """The finding with its sentence and its evidence."""
     facts = [("Finding", finding.id), ("Method", finding.method), ("n", str(finding.n))]
@@ -114,7 +104,7 @@ def page(result: PostMortem, version: str, made_at: float) -> dict[str, Any]:
     for item in said.values():
         by_kind.setdefault(item.finding.kind, []).append(item)
     advice = by_kind.get("recommendation", [])
-    best, configs = [_best(result, item) for item in result.best], _configs(result)
+    best, configs = [_best(result, item) for item in result.best], configurations(result)
     named = {item["run"].id for item in best} | {item.run.id for item in configs}
     runs = _listed(result, named | {row.example_run for row in result.causes if row.example_run})
     starts = [run.created_at for run in sweep.runs if run.created_at is not None]
@@ -132,7 +122,7 @@ def page(result: PostMortem, version: str, made_at: float) -> dict[str, Any]:
         "title": sweep.name or sweep.id,
         "version": version,
         "made_at": fmt.moment(made_at),
-        "dates": f"{fmt.day(min(starts))} to {fmt.day(max(ends or starts))}" if starts else "not recorded",
+        "dates": _dates(starts, ends),
         "by_kind": by_kind,
         "said": said,
         "headline": [item for kind in KEY_KINDS for item in by_kind.get(kind, [])],
@@ -145,6 +135,9 @@ def page(result: PostMortem, version: str, made_at: float) -> dict[str, Any]:
         "outcome_bar": stack(result.status.outcomes, fmt.OUTCOME_WORDS),
         "status": _status(result),
         "best": best,
+        "top": top_configuration(result),
+        "most_changes": MOST_CHANGES,
+        "none_word": fmt.NONE,
         "companions": _companions(result.best, result.metric.goal),
         "groups": [_level(row, result) for row in result.groups],
         "levels": {name: [_level(row, result) for row in rows] for name, rows in result.levels.items()},
@@ -162,6 +155,13 @@ def page(result: PostMortem, version: str, made_at: float) -> dict[str, Any]:
         "cause_words": fmt.CAUSE_WORDS,
         "parameters": [(name, _levels_in_words(levels)) for name, levels in sweep.parameters.items()],
     }
+
+
+def _dates(starts: Sequence[float], ends: Sequence[float]) -> str:
+    if not starts:
+        return "not recorded"
+    days = dict.fromkeys((fmt.day(min(starts)), fmt.day(max(ends or starts))))
+    return " to ".join(days)
 
 
 def _listed(result: PostMortem, named: Collection[str]) -> list[Run]:
@@ -287,35 +287,6 @@ def _progress(result: PostMortem) -> list[dict[str, Any]]:
             {"row": row, "bar": parts, "at": fmt.number(row.progress), "share": fmt.percent(len(row.runs) / ended)}
         )
     return rows
-
-
-def _configs(result: PostMortem) -> list[Config]:
-    """The best completed run of each level; where none completed, the level has no configuration to show."""
-    found = []
-    for row in result.groups:
-        ids = set(row.runs)
-        runs = [r for r in result.sweep.runs if r.id in ids and r.best is not None]
-        runs = [r for r in runs if result.outcomes[r.id].label == "completed"]
-        if runs:
-            top = max(runs, key=lambda run: (result.metric.sign * (run.best or 0.0), run.id))
-            ended = result.outcomes[top.id]
-            found.append(
-                Config(
-                    title=row.label,
-                    run=top,
-                    value=fmt.number(top.best),
-                    ended=fmt.outcome_words(ended.label, ended.cause),
-                    yaml=config_yaml(top, list(result.sweep.parameters)),
-                )
-            )
-    found.sort(key=lambda item: -result.metric.sign * (item.run.best or 0.0))
-    return found
-
-
-def config_yaml(run: Run, names: Sequence[str]) -> str:
-    """The run's swept parameters as YAML."""
-    values = {name: run.config[name] for name in names if name in run.config}
-    return yaml.safe_dump(values, sort_keys=False, allow_unicode=True, default_flow_style=False).rstrip()
 
 
 def _run(run: Run, outcome: Outcome) -> ShownRun:
