@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from ..analysis.results.postmortem import PostMortem
 from ..analysis.values import show
@@ -43,8 +43,14 @@ def _render(name: str, values: dict[str, Any], *, markdown: bool) -> str:
         show=show,
         fenced=fenced,
         short=short,
+        breakable=_breakable,
     )
     return environment.get_template(name).render(**values)
+
+
+def _breakable(name: Any) -> Markup:
+    """A name that a line may break after its underscores, dots and slashes: headings of narrow columns."""
+    return Markup(re.sub(r"(?<=[_./])(?=\w)", "<wbr>", str(escape(visible(short(name))))))
 
 
 def _finalize_html(value: Any) -> Any:

@@ -12,7 +12,7 @@ from aftersweep.analysis.results.postmortem import PostMortem
 from aftersweep.analysis.sources.base import fetch_all
 from aftersweep.analysis.sources.sample import SampleSource
 from aftersweep.analysis.tidy import tidy
-from aftersweep.reports.render import to_html
+from aftersweep.reports.render import _breakable, to_html
 from aftersweep.reports.sections.configs import top_configuration
 from aftersweep.reports.sections.following import command
 
@@ -56,3 +56,10 @@ def test_a_hostile_id_is_one_word_of_the_command(sample: PostMortem, hostile: st
     assert words[:2] == ["aftersweep", "next"]
     assert words[2] == hostile
     assert words[3:] == ["-o", "next.yaml"]
+
+
+def test_a_heading_breaks_after_underscores_and_stays_text() -> None:
+    """Long metric names wrap in their columns; markup in a name is no markup."""
+    assert _breakable("val_snr/acc") == "val_<wbr>snr/<wbr>acc"
+    assert "<b>" not in _breakable("a_<b>x</b>")
+    assert "\u202e" not in _breakable("a\u202eb")
