@@ -34,17 +34,30 @@ class Kind:
     text: str
 
 
-def judge(result: PostMortem, rules: Sequence[Rule], baseline: Mapping[str, Accepted] | None = None) -> Judgement:
+def judge(
+    result: PostMortem,
+    rules: Sequence[Rule],
+    baseline: Mapping[str, Accepted] | None = None,
+    *,
+    rules_from: str = "",
+    strict: bool = True,
+) -> Judgement:
     """Every rule held against the post-mortem.
 
-    baseline: by ``Rule.key``, what is accepted. Raises UsageError for ``min-best`` or ``max-best`` against the
-    metric's goal.
+    baseline: by ``Rule.key``, what is accepted. rules_from: where the rules stand, in words. strict: raise UsageError
+    for ``min-best`` or ``max-best`` against the metric's goal; else such a rule cannot be known, which is right where
+    nobody asked for this rule of this sweep.
     """
+    if strict:
+        for rule in rules:
+            if wrong := _against_the_goal(result, rule):
+                raise UsageError(wrong)
     return Judgement(
         sweep=result.sweep.id,
         metric=result.metric,
         running=result.status.outcomes.get("running", 0),
         verdicts=tuple(_verdict(result, rule, (baseline or {}).get(rule.key)) for rule in rules),
+        rules_from=rules_from,
     )
 
 
@@ -66,16 +79,11 @@ def _verdict(result: PostMortem, rule: Rule, before: Accepted | None) -> Verdict
     kind = RULES[rule.name]
     goal = result.metric.goal
     comparison = kind.comparison or ("at least" if goal == "maximize" else "at most")
-    if not kind.unit and kind.comparison and (kind.comparison == "at least") != (goal == "maximize"):
-        other = "max-best" if goal == "minimize" else "min-best"
-        raise UsageError(
-            f"{rule.name} is for a metric to be {'maximised' if comparison == 'at least' else 'minimised'}, and "
-            f"{result.metric.name} is to be {goal}d; write {other}, or best, which goes by the metric's goal"
-        )
     unit = kind.unit or result.metric.name
     if rule.level == "off":
         return Verdict(rule=rule, status="off", comparison=comparison, unit=unit, found=None, finding=None)
-    found = kind.measure(result, rule)
+    wrong = _against_the_goal(result, rule)
+    found = _nobody(None, wrong) if wrong else kind.measure(result, rule)
     carried = next((f for f in result.findings if f.kind == found.finding), None)
     verdict = Verdict(
         rule=rule,
@@ -87,6 +95,18 @@ def _verdict(result: PostMortem, rule: Rule, before: Accepted | None) -> Verdict
         notes=(*_straddles(found, comparison, rule.limit), *found.notes, *(carried.caveats if carried else ())),
     )
     return verdict if before is None else _against(verdict, found, before)
+
+
+def _against_the_goal(result: PostMortem, rule: Rule) -> str:
+    """What is wrong with a rule that asks for more of a metric of which less is better, or the other way."""
+    kind, goal = RULES[rule.name], result.metric.goal
+    if kind.unit or not kind.comparison or (kind.comparison == "at least") == (goal == "maximize"):
+        return ""
+    other = "max-best" if goal == "minimize" else "min-best"
+    return (
+        f"{rule.name} is for a metric to be {'maximised' if kind.comparison == 'at least' else 'minimised'}, and "
+        f"{result.metric.name} is to be {goal}d; write {other}, or best, which goes by the metric's goal"
+    )
 
 
 def _status(found: Found, comparison: Comparison, limit: float) -> Status:

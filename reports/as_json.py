@@ -12,6 +12,7 @@ from ..analysis.results.postmortem import PostMortem
 from ..analysis.types import Estimate, Finding, Outcome, Run
 from ..analysis.values import show
 from .following import to_dict
+from .gate_output import document as gate_document
 from .narrate import sentence
 
 SCHEMA_VERSION = 1
@@ -79,6 +80,7 @@ def document(result: PostMortem, version: str) -> dict[str, Any]:
         "runs": [_run(run, result.outcomes[run.id]) for run in sweep.runs],
         "results": {name: plain(getattr(result, name)) for name in SECTIONS},
         "following": to_dict(result.following) if result.following else None,
+        "gate": gate_document(result.gate) if result.gate else None,
         "findings": [_finding(finding) for finding in result.findings],
     }
     cleaned: dict[str, Any] = _clean(whole)

@@ -115,6 +115,13 @@ def report(
             "may be given again."
         ),
     ] = None,
+    gate_config: Annotated[
+        Path | None,
+        typer.Option(
+            help="The file with the gate's rules, whose verdict the page shows. Default: aftersweep.toml, else "
+            "pyproject.toml, here."
+        ),
+    ] = None,
     source: SourceOption = None,
     sweep_id: SweepOption = None,
     all_runs: AllRunsOption = False,
@@ -161,6 +168,7 @@ def report(
             count_causes=tuple(count_cause or ()),
             output=output,
             format_=format_,
+            gate_config=gate_config,
             progress=progress,
             quiet=quiet,
         )

@@ -192,16 +192,16 @@ def gate(
     request = asked_for(sweep, source, sweep_id, all_runs, sweep_config, column)
     with showing_progress(quiet) as progress:
         result = _post_mortem(request, archive, Options(metric=metric, goal=goal), progress, quiet)
-    judgement = judge(result, rules, known)
+    judgement = judge(result, rules, known, rules_from=where)
     if baseline is not None and write_baseline:
         known = accepted(judgement)
         put(baseline, baseline_text(known, judgement.sweep))
-        judgement = judge(result, rules, known)
+        judgement = judge(result, rules, known, rules_from=where)
         if not quiet:
             say(f"written: {baseline} (accepted: {len(known)} of {len(rules)} rules)")
     for target, chosen in formats.items():
-        put(target, _rendered(judgement, where, chosen))
-    _print(_rendered(judgement, where, format_, only_bad=quiet))
+        put(target, _rendered(judgement, chosen))
+    _print(_rendered(judgement, format_, only_bad=quiet))
     raise typer.Exit(EXIT[judgement.status])
 
 
@@ -225,14 +225,14 @@ def _post_mortem(
     return post_mortem(tidy(*read(request, open_archive(archive), progress, quiet, several=False), options))
 
 
-def _rendered(judgement: Judgement, where: str, format_: str, *, only_bad: bool = False) -> str:
+def _rendered(judgement: Judgement, format_: str, *, only_bad: bool = False) -> str:
     from .gate_output import to_github, to_json, to_junit, to_text
 
     if format_ == "json":
-        return to_json(judgement, where, __version__)
+        return to_json(judgement, __version__)
     if format_ == "junit":
         return to_junit(judgement)
-    return to_github(judgement, where) if format_ == "github" else to_text(judgement, where, only_bad=only_bad)
+    return to_github(judgement) if format_ == "github" else to_text(judgement, only_bad=only_bad)
 
 
 def _print(text: str) -> None:

@@ -42,16 +42,16 @@ def harmless(value: Any) -> str:
     return seen.replace("##", "# #")
 
 
-def to_text(judgement: Judgement, where: str, *, only_bad: bool = False) -> str:
+def to_text(judgement: Judgement, *, only_bad: bool = False) -> str:
     """A line a verdict, what it rests on below it, and the judgement last; with ``only_bad`` nothing of what is met."""
     shown = [v for v in judgement.verdicts if not only_bad or v.status in ("not_met", "unknown")]
-    lines = [line for verdict in shown for line in (_line(verdict), *(f"    {one}" for one in _details(verdict)))]
+    lines = [line for verdict in shown for line in (_line(verdict), *(f"    {one}" for one in details(verdict)))]
     if shown or not only_bad:
-        lines.append(_summary(judgement, where))
+        lines.append(_summary(judgement))
     return "".join(f"{line}\n" for line in lines)
 
 
-def to_github(judgement: Judgement, where: str) -> str:
+def to_github(judgement: Judgement) -> str:
     """The text, and an annotation for each verdict that is not met or not known; at most MOST_ANNOTATIONS."""
     bad = [v for v in judgement.verdicts if v.status in ("not_met", "unknown")]
     bad.sort(key=lambda verdict: verdict.rule.level != "error")  # what fails the job is never what is left out
@@ -60,23 +60,32 @@ def to_github(judgement: Judgement, where: str) -> str:
     if len(cut) < len(bad):
         more = f"{len(bad) - len(cut)} more rules are not met or cannot be known: see the step's log"
         told.append(_annotation("error" if judgement.status != "met" else "warning", "more", more))
-    return to_text(judgement, where) + "".join(f"{line}\n" for line in told)
+    return to_text(judgement) + "".join(f"{line}\n" for line in told)
 
 
-def to_json(judgement: Judgement, where: str, version: str) -> str:
+def to_json(judgement: Judgement, version: str) -> str:
     """For programs; see docs/gate.md."""
     whole = {
         "schema_version": SCHEMA_VERSION,
         "aftersweep": version,
         "sweep": judgement.sweep,
         "metric": {"name": judgement.metric.name, "goal": judgement.metric.goal},
+        **document(judgement),
+    }
+    return json.dumps(whole, indent=2, allow_nan=False) + "\n"
+
+
+def document(judgement: Judgement) -> dict[str, Any]:
+    """The verdict as JSON values, as the report carries it."""
+    whole = {
         "verdict": judgement.status,
         "exit_code": EXIT[judgement.status],
         "still_running": judgement.running,
-        "rules_from": where,
+        "rules_from": judgement.rules_from,
         "rules": [_as_dict(verdict) for verdict in judgement.verdicts],
     }
-    return json.dumps(_finite(whole), indent=2, allow_nan=False) + "\n"
+    cleaned: dict[str, Any] = _finite(whole)
+    return cleaned
 
 
 def to_junit(judgement: Judgement) -> str:
@@ -85,7 +94,7 @@ def to_junit(judgement: Judgement) -> str:
     suite = ET.Element("testsuite", name=f"aftersweep gate {harmless(judgement.sweep)}")
     for verdict in judgement.verdicts:
         case = ET.SubElement(suite, "testcase", classname="aftersweep.gate", name=harmless(verdict.rule.key), time="0")
-        line, told = _line(verdict), "\n".join((_line(verdict), *_details(verdict)))
+        line, told = _line(verdict), "\n".join((_line(verdict), *details(verdict)))
         kind = _junit_kind(verdict)
         if kind is None:
             ET.SubElement(case, "system-out").text = told
@@ -118,14 +127,15 @@ def _line(verdict: Verdict) -> str:
         word += " (a warning)"
     if found is None:
         return f"{word} {key}"
-    expected = f"{word} {key}: expected {_expected(verdict)}"
+    expected = f"{word} {key}: expected {expected_words(verdict)}"
     if found.estimate is None:
         return f"{expected}, but {harmless(found.why)}"
     told = f" [{verdict.finding}]" if verdict.finding else ""
-    return f"{expected}, found {_found(verdict, found.estimate)}; rests on {fmt.plural(found.n, 'run')}{told}"
+    return f"{expected}, found {found_words(verdict, found.estimate)}; rests on {fmt.plural(found.n, 'run')}{told}"
 
 
-def _expected(verdict: Verdict) -> str:
+def expected_words(verdict: Verdict) -> str:
+    """``at most 30 %``, ``accuracy of at least 45``."""
     asked = f"{verdict.comparison} {_amount(verdict, verdict.rule.limit)}"
     unit = RULES[verdict.rule.name].unit
     if unit == "share":
@@ -133,7 +143,8 @@ def _expected(verdict: Verdict) -> str:
     return f"{asked} {unit}" if unit else f"{harmless(verdict.unit)} of {asked}"  # a metric may be called anything
 
 
-def _found(verdict: Verdict, estimate: Estimate) -> str:
+def found_words(verdict: Verdict, estimate: Estimate) -> str:
+    """``45 % (95 % interval 38 % to 52 %)``."""
     inside = ""
     if estimate.low is not None and estimate.high is not None:
         ends = f"{_amount(verdict, estimate.low)} to {_amount(verdict, estimate.high)}"
@@ -154,8 +165,8 @@ def _amount(verdict: Verdict, value: float) -> str:
     return f"{shown:.{12 if exact else digits}g}{unit}"
 
 
-def _details(verdict: Verdict) -> list[str]:
-    """All values and notes, a line each."""
+def details(verdict: Verdict) -> list[str]:
+    """All values and notes, a line each, harmless."""
     if verdict.found is None:
         return []
     values = [f"{harmless(name)}: {_worded(value)}" for name, value in verdict.found.values.items()]
@@ -175,13 +186,13 @@ def _worded(value: Any) -> str:
     return harmless(fmt.NONE if value is None else value)
 
 
-def _summary(judgement: Judgement, where: str) -> str:
+def _summary(judgement: Judgement) -> str:
     counts = {status: sum(v.status == status for v in judgement.verdicts) for status in WORDS}
     words = {"met": "met", "not_met": "not met", "unknown": "cannot be known", "accepted": "accepted", "off": "off"}
     told = ", ".join(f"{n} {words[status]}" for status, n in counts.items() if n)
     running = f"; provisional, for runs still run: {judgement.running}" if judgement.running else ""
     sweep = harmless(judgement.sweep)
-    return f"gate of {sweep}: {words[judgement.status]} ({told}; rules from {harmless(where)}){running}"
+    return f"gate of {sweep}: {words[judgement.status]} ({told}; rules from {harmless(judgement.rules_from)}){running}"
 
 
 def _annotation(level: str, key: str, message: str) -> str:

@@ -37,7 +37,7 @@ def rules_of(
     The command line wins over the file, rule by rule.
     Raises UsageError for a rule, a level, a cause or a value that there is not, and where no rule is on.
     """
-    table, path = _table(config, folder)
+    table, path = _table(config, folder, "--config")
     found = {rule.key: rule for rule in _read(table, f"{path}: " if path else "")}
     given = [_rule(name, limit, f"--{name} {limit:g}") for name, limit in words.items() if limit is not None]
     given += [_of_cause(word) for word in causes]
@@ -54,15 +54,25 @@ def rules_of(
     return tuple(found.values()), " and ".join([*where, *(["the command line"] if given or warn or off else [])])
 
 
-def _table(config: Path | None, folder: Path) -> tuple[Mapping[str, Any], Path | None]:
+def rules_in(config: Path | None, folder: Path) -> tuple[tuple[Rule, ...], str] | None:
+    """The rules that stand in ``config``, else in one of FILES in ``folder``, and its name; None where none does.
+
+    Raises UsageError as ``rules_of`` does, but for rules that are all off.
+    """
+    table, path = _table(config, folder, "--gate-config")
+    rules = tuple(_read(table, f"{path}: " if path else ""))
+    return (rules, str(path)) if rules else None
+
+
+def _table(config: Path | None, folder: Path, option: str) -> tuple[Mapping[str, Any], Path | None]:
     """The table, and the file that it stands in; nothing where no file has one."""
     if config is not None:
         if not config.is_file():
-            raise UsageError(f"--config {config}: there is no such file")
+            raise UsageError(f"{option} {config}: there is no such file")
         table = _inside(config, FILES.get(config.name, FILES["aftersweep.toml"]))
         if table is None:
             names = ".".join(FILES.get(config.name, FILES["aftersweep.toml"]))
-            raise UsageError(f"--config {config}: it has no table [{names}]")
+            raise UsageError(f"{option} {config}: it has no table [{names}]")
         return table, config
     for name, keys in FILES.items():
         path = folder / name

@@ -49,6 +49,7 @@ def write_report(
     count_causes: Sequence[str],
     output: Path | None,
     format_: str | None,
+    gate_config: Path | None,
     progress: Progress | None,
     quiet: bool,
 ) -> None:
@@ -56,14 +57,17 @@ def write_report(
     from ..analysis.pooling import pool
     from ..analysis.postmortem import post_mortem
     from ..analysis.tidy import tidy
+    from .gate_verdict import rules_asked, with_verdict
 
     chosen = choose_format(format_, output)
     check_writable(output)
+    rules = rules_asked(gate_config, Path.cwd(), [request.word for request in requests])
     found = [read(request, archive, progress, quiet, several=len(requests) > 1) for request in requests]
     wanted = _options_of_each(options, [runs for _, runs in found])
     sweep = pool([tidy(raw, runs, asked) for (raw, runs), asked in zip(found, wanted, strict=True)])
     asked = tuple({"text": text, "where": text} for text in claims)
     result = post_mortem(replace(sweep, claims=(*sweep.claims, *asked)), group_by=group_by, count_causes=count_causes)
+    result = with_verdict(result, rules)
     target = output or Path(f"aftersweep-{safe_name(sweep.id)}.{chosen}")
     put(target, rendered(result, chosen))
     if not quiet:

@@ -18,6 +18,7 @@ from .hostile import short
 from .narrate import SEARCH, sentence
 from .sections.configs import configurations, top_configuration
 from .sections.following import following_section
+from .sections.gate import gate_section
 from .sections.importance import importance_section
 from .sections.outlook import outlook_section
 from .sections.pooling import pooling_section
@@ -118,6 +119,7 @@ def page(result: PostMortem, version: str, made_at: float) -> dict[str, Any]:
         "outlook": outlook_section(result),
         "following": following_section(result),
         "pooling": pooling_section(result),
+        "gate": gate_section(result),
         "sweep": sweep,
         "title": sweep.name or sweep.id,
         "version": version,

@@ -78,6 +78,8 @@ class Judgement:
     running: int
     """Runs that still run: where there are any, the judgement is provisional."""
     verdicts: tuple[Verdict, ...]
+    rules_from: str = ""
+    """Where the rules stand, in words: a file's name, the command line."""
 
     @property
     def status(self) -> Literal["met", "not_met", "unknown"]:

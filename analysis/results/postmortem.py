@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from ..sweepfile.config import Metric
 from ..types import CrashRate, Finding, Outcome, Run, Sweep
 from .following import Following
+from .gate import Judgement
 from .importance import Importance
 from .outlook import Outlook
 from .pooling import Pooled
@@ -57,6 +58,8 @@ class PostMortem:
     no_following: str
     findings: tuple[Finding, ...]
     problems: tuple[str, ...]
+    gate: Judgement | None = None
+    """The rules of the gate, judged; None where there are none."""
 
     def finding(self, finding_id: str) -> Finding:
         """The finding of that id; KeyError where there is none."""

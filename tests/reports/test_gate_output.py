@@ -43,8 +43,8 @@ def verdict(status: Status, level: Level = "error", *, word: str = "r1", name: s
     return Verdict(rule=rule, status=status, comparison="at least", unit=word, found=found, finding="F5", notes=(word,))
 
 
-def judgement(*verdicts: Verdict, word: str = "swp") -> Judgement:
-    return Judgement(sweep=word, metric=Metric(word, "maximize"), running=0, verdicts=verdicts)
+def judgement(*verdicts: Verdict, word: str = "swp", where: str = "x") -> Judgement:
+    return Judgement(sweep=word, metric=Metric(word, "maximize"), running=0, verdicts=verdicts, rules_from=where)
 
 
 def obeyed(text: str) -> list[tuple[str, str, str]]:
@@ -69,9 +69,9 @@ def unescaped(data: str) -> str:
 @pytest.mark.parametrize("word", HOSTILE)
 def test_a_sweep_forges_no_command(word: str) -> None:
     """Law: the runner obeys exactly our annotations, whatever the sweep's words; in text it obeys nothing."""
-    judged = judgement(verdict("not_met", word=word), verdict("unknown", "warn", word=word), word=word)
-    assert obeyed(to_text(judged, word)) == []
-    told = obeyed(to_github(judged, word))
+    judged = judgement(verdict("not_met", word=word), verdict("unknown", "warn", word=word), word=word, where=word)
+    assert obeyed(to_text(judged)) == []
+    told = obeyed(to_github(judged))
     assert [name for name, _, _ in told] == ["error", "warning"]
     for _, properties, data in told:
         assert properties == "title=aftersweep gate%3A best"
@@ -85,7 +85,7 @@ def test_no_text_is_a_command_or_ends_a_line(word: str) -> None:
     assert len(line.splitlines()) <= 1 and "##" not in line
     element = ET.Element("a", b=line)
     assert ET.fromstring(ET.tostring(element, encoding="utf-8")).get("b") == line
-    assert obeyed(to_github(judgement(verdict("not_met", word=word), word=word), "x")) != []
+    assert obeyed(to_github(judgement(verdict("not_met", word=word), word=word))) != []
 
 
 @pytest.mark.parametrize("word", HOSTILE)
@@ -104,7 +104,7 @@ def test_annotations_are_ten_at_most_errors_first(bad: int, shown: int) -> None:
     verdicts = [verdict("not_met", "warn") for _ in range(bad)]
     if bad:
         verdicts[-1] = verdict("unknown")
-    told = obeyed(to_github(judgement(verdict("met"), verdict("accepted"), *verdicts), "x"))
+    told = obeyed(to_github(judgement(verdict("met"), verdict("accepted"), *verdicts)))
     assert len(told) == shown <= MOST_ANNOTATIONS
     assert [name for name, _, _ in told[:1]] == ["error"] * (bad > 0)
     if bad > MOST_ANNOTATIONS:
@@ -142,8 +142,10 @@ def test_json_is_finite_and_whole() -> None:
     def refuse(word: str) -> None:
         raise AssertionError(word)
 
-    judged = judgement(verdict("not_met"), verdict("unknown"), replace(verdict("off", "off"), found=None))
-    whole = json.loads(to_json(judged, "aftersweep.toml", "1.2"), parse_constant=refuse)
+    judged = judgement(
+        verdict("not_met"), verdict("unknown"), replace(verdict("off", "off"), found=None), where="aftersweep.toml"
+    )
+    whole = json.loads(to_json(judged, "1.2"), parse_constant=refuse)
     assert (whole["verdict"], whole["exit_code"], whole["rules_from"]) == ("not_met", 1, "aftersweep.toml")
     first, second, third = whole["rules"]
     assert first["expected"] == {"comparison": "at least", "limit": 0.9, "unit": "r1"}
@@ -161,13 +163,13 @@ def test_a_number_never_looks_like_the_limit_that_it_misses(found: float, limit:
         one = replace(
             one, rule=replace(one.rule, limit=limit), found=replace(one.found, estimate=Estimate(value=found))
         )
-        line = to_text(judgement(one), "x").splitlines()[0]
+        line = to_text(judgement(one)).splitlines()[0]
         said = re.search(r"at least ([^,]+), found ([^;]+);", line)
         assert said is not None and said[1] != said[2]
 
 
 def test_quiet_text_says_only_what_is_bad() -> None:
-    assert to_text(judgement(verdict("met"), verdict("accepted")), "x", only_bad=True) == ""
-    told = to_text(judgement(verdict("met"), verdict("not_met")), "x", only_bad=True)
+    assert to_text(judgement(verdict("met"), verdict("accepted")), only_bad=True) == ""
+    told = to_text(judgement(verdict("met"), verdict("not_met")), only_bad=True)
     assert told.startswith("NOT MET best: expected r1 of at least 0.9, found 0.5; rests on 1 run [F5]\n")
     assert told.splitlines()[-1] == "gate of swp: not met (1 met, 1 not met; rules from x)"
