@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 OUT := out
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadgroup
 
-.PHONY: report test test-core check bench-truth bench-scale bench-next bench-train gpu-check sample picture browser clean help
+.PHONY: report test test-core check bench-truth bench-scale bench-next bench-train gpu-check sample picture plotly-bundle browser npm clean help
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -15,11 +15,11 @@ report: $(VENV)/.core  ## write the page of the bundled sample to out/4yfw48ad.h
 	@mkdir -p $(OUT)
 	$(BIN)/aftersweep report 4yfw48ad --source sample -o $(OUT)/4yfw48ad.html
 
-test: $(VENV)/.train browser check  ## everything: style, types, architecture, all tests with coverage
+test: $(VENV)/.train browser npm check  ## everything: style, types, architecture, all tests with coverage
 	$(PYTEST) --cov --cov-report=term:skip-covered
 
-test-core: $(VENV)/.dev check  ## the tests that need neither a browser nor torch
-	$(PYTEST) -m "not browser" --ignore tests/training
+test-core: $(VENV)/.dev check  ## the tests that need no browser, no npm and no torch
+	$(PYTEST) -m "not browser and not npm" --ignore tests/training
 
 check: $(VENV)/.dev  ## style, types and architecture
 	$(BIN)/ruff check .
@@ -54,6 +54,15 @@ browser:
 	@if command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null; then :; \
 	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then export DEBIAN_FRONTEND=noninteractive; apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium fonts-dejavu-core; \
 	else echo "make test needs Chromium: run 'sudo apt-get install chromium', then make test again (or make test-core without it)" >&2; exit 2; fi
+
+# node with npm: the tests make the page's plotting library again and compare.
+npm:
+	@if command -v npm >/dev/null && command -v node >/dev/null; then :; \
+	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then export DEBIAN_FRONTEND=noninteractive; apt-get update -qq && apt-get install -y -qq --no-install-recommends nodejs npm; \
+	else echo "make test needs npm: run 'sudo apt-get install npm', then make test again (or make test-core without it)" >&2; exit 2; fi
+
+plotly-bundle: npm  ## make the page's plotting library again: reports/static/plotly.min.js
+	cd tools/plotly_bundle && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error && node build.mjs ../../reports/static
 
 $(VENV)/bin/python:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "aftersweep needs Python 3.11 or later; set PYTHON=python3.11")'

@@ -11,13 +11,20 @@ from markupsafe import Markup, escape
 from ..analysis.results.postmortem import PostMortem
 from ..analysis.values import show
 from . import format as fmt
+from .assets import page_head
 from .hostile import escape_markdown, fenced, short, visible
 from .view import page
 
 
-def to_html(result: PostMortem, version: str, made_at: float) -> str:
-    """The report as one HTML file that needs no network, no script and no other file."""
-    return _render("report.html.j2", page(result, version, made_at), markdown=False)
+def to_html(result: PostMortem, version: str, made_at: float, assets: str | None = None) -> str:
+    """The report as one HTML file that needs no network; without scripts, text and tables are still all there.
+
+    ``assets`` None: style and scripts are in the file. Otherwise the relative folder with its slash, such as
+    ``"../assets/"``, in which ``assets.write_assets`` put them.
+    """
+    values = page(result, version, made_at)
+    values["assets"] = page_head(assets, figures=bool(values.get("drawings")))
+    return _render("report.html.j2", values, markdown=False)
 
 
 def to_markdown(result: PostMortem, version: str, made_at: float) -> str:
