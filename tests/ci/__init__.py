@@ -1,0 +1,1 @@
+"""The CI files, run as the services run them."""
