@@ -224,5 +224,5 @@ def test_every_rule_has_a_verdict_on_every_sweep(case: str) -> None:
     for one in judgement.verdicts:
         assert one.found is not None
         assert (one.found.judged is None) == (one.status == "unknown") == bool(one.found.why)
-    written = (to_text(judgement, "x"), to_json(judgement, "x", "1"), to_junit(judgement), to_github(judgement, "x"))
+    written = (to_text(judgement), to_json(judgement, "1"), to_junit(judgement), to_github(judgement))
     assert all(rule.name in text for rule in rules if rule.name != "max-best" for text in written[:3])
