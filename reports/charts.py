@@ -119,7 +119,7 @@ def learning_curves(result: PostMortem) -> Curves | None:
     if not runs:
         return None
     shown = runs if len(runs) <= MOST_CURVES else [runs[i] for i in _spread(len(runs), MOST_CURVES)]
-    series = [_thin(run.metric_progress, run.metric) for run in shown]
+    series = [thin(run.metric_progress, run.metric) for run in shown]
     x_high = max(float(x[-1]) for x, _ in series) or 1.0
     y_low, y_high = _y_axis(np.concatenate([values for _, values in series]))
 
@@ -167,7 +167,7 @@ def _spread(n: int, most: int) -> list[int]:
     return sorted({round(i * (n - 1) / (most - 1)) for i in range(most)})
 
 
-def _thin(x: Any, y: Any) -> tuple[Sequence[float], Sequence[float]]:
+def thin(x: Any, y: Any) -> tuple[Sequence[float], Sequence[float]]:
     """Finite points, evenly thinned; the last one is always kept."""
     keep = np.isfinite(x) & np.isfinite(y)
     x, y = x[keep], y[keep]

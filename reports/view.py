@@ -7,6 +7,8 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from markupsafe import Markup
+
 from ..analysis.choices import VALIDATION, goal_of
 from ..analysis.results.postmortem import PostMortem
 from ..analysis.results.tables import BestResult, LevelRow
@@ -16,6 +18,7 @@ from . import format as fmt
 from .charts import Part, Whisker, learning_curves, stack, whisker
 from .hostile import short
 from .narrate import SEARCH, sentence
+from .run_details import certainty, packed
 from .sections.configs import configurations, top_configuration
 from .sections.following import following_section
 from .sections.gate import gate_section
@@ -149,6 +152,7 @@ def page(result: PostMortem, version: str, made_at: float) -> dict[str, Any]:
         "pairs": by_kind.get("interaction", []),
         "configs": configs,
         "curves": learning_curves(result),
+        "run_details": Markup(packed(result, runs)),  # letters, digits, + / =
         "runs": [_run(run, result.outcomes[run.id]) for run in runs],
         # An id from a server is no anchor: it may hold anything.
         "anchors": {run.id: f"run-{i}" for i, run in enumerate(runs, 1)},
@@ -292,11 +296,10 @@ def _progress(result: PostMortem) -> list[dict[str, Any]]:
 
 
 def _run(run: Run, outcome: Outcome) -> ShownRun:
-    certainty = outcome.grade if outcome.probability > 0.995 else f"{outcome.grade}, {fmt.percent(outcome.probability)}"
     return ShownRun(
         run=run,
         outcome=outcome,
         words=fmt.outcome_words(outcome.label, outcome.cause),
         best=fmt.number(run.best),
-        certainty=certainty,
+        certainty=certainty(outcome),
     )
