@@ -22,6 +22,7 @@ from ..analysis.errors import InvariantError, UsageError
 
 BUNDLE = "plotly.min.js"
 EARLY = "early.js"
+_FIGURES = (BUNDLE, "figures.js")
 _STYLE = "style.css"
 _PACKAGE = "aftersweep.reports"
 _NOTHING_ELSE = "default-src 'none'; base-uri 'none'; form-action 'none'; style-src {style}; img-src {images}"
@@ -44,10 +45,10 @@ def page_head(prefix: str | None = None, *, figures: bool = True) -> Head:
     """Style and scripts of one page.
 
     ``prefix`` None: all of it in the page. Otherwise the relative folder, with its slash (``"../assets/"``; ``""`` for
-    the page's own), in which ``write_assets`` put the files. ``figures`` False leaves plotly.js out. Raises
+    the page's own), in which ``write_assets`` put the files. ``figures`` False leaves out what only they need. Raises
     InvariantError for a prefix that is no relative folder.
     """
-    names = [name for name in scripts() if figures or name != BUNDLE]
+    names = [name for name in scripts() if figures or name not in _FIGURES]
     if prefix is None:
         hashes = " ".join(f"'sha256-{_digest(name)}'" for name in (EARLY, *names))
         policy = _NOTHING_ELSE.format(style="'unsafe-inline'", images="data: blob:")
@@ -107,8 +108,10 @@ def scripts() -> tuple[str, ...]:
 @cache
 def text(name: str) -> str:
     """Style or script by its name, as it is in the package."""
-    folder = "templates" if name == _STYLE else "static"
-    return files(_PACKAGE).joinpath(folder, name).read_text(encoding="utf-8")
+    if name == _STYLE:
+        sheets = [files(_PACKAGE).joinpath("templates", sheet) for sheet in ("style.css", "figure.css")]
+        return "".join(sheet.read_text(encoding="utf-8") for sheet in sheets)
+    return files(_PACKAGE).joinpath("static", name).read_text(encoding="utf-8")
 
 
 @cache

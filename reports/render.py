@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import re
+from html import unescape
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
+from ..analysis.errors import InvariantError
 from ..analysis.results.postmortem import PostMortem
 from ..analysis.values import show
 from . import format as fmt
 from .assets import page_head
+from .figures.base import Drawing
 from .hostile import escape_markdown, fenced, short, visible
 from .view import page
 
@@ -24,17 +28,18 @@ def to_html(result: PostMortem, version: str, made_at: float, assets: str | None
     """
     values = page(result, version, made_at)
     values["assets"] = page_head(assets, figures=bool(values.get("drawings")))
-    return _render("report.html.j2", values, markdown=False)
+    return environment(markdown=False).get_template("report.html.j2").render(**values)
 
 
 def to_markdown(result: PostMortem, version: str, made_at: float) -> str:
     """The report as Markdown with the headings of the HTML page."""
-    text = _render("report.md.j2", page(result, version, made_at), markdown=True)
+    text = environment(markdown=True).get_template("report.md.j2").render(**page(result, version, made_at))
     return re.sub(r"\n{3,}", "\n\n", text)
 
 
-def _render(name: str, values: dict[str, Any], *, markdown: bool) -> str:
-    environment = Environment(
+def environment(*, markdown: bool) -> Environment:
+    """The templates, with all that comes from outside escaped for HTML or for Markdown, and our filters."""
+    made = Environment(
         loader=PackageLoader("aftersweep.reports", "templates"),
         autoescape=not markdown,
         undefined=StrictUndefined,
@@ -42,7 +47,7 @@ def _render(name: str, values: dict[str, Any], *, markdown: bool) -> str:
         lstrip_blocks=True,
         finalize=escape_markdown if markdown else _finalize_html,
     )
-    environment.filters.update(
+    made.filters.update(
         number=fmt.number,
         percent=fmt.percent,
         moment=fmt.moment,
@@ -51,8 +56,20 @@ def _render(name: str, values: dict[str, Any], *, markdown: bool) -> str:
         fenced=fenced,
         short=short,
         breakable=_breakable,
+        spec=_spec,
+        unplain=unescape,
     )
-    return environment.get_template(name).render(**values)
+    return made
+
+
+def _spec(drawing: Drawing) -> Markup:
+    """What plotly.js takes, as JSON that can stand in an inert script element: nothing in it can end the element."""
+    parts = {"data": drawing.data, "layout": drawing.layout}
+    try:
+        text = json.dumps(parts, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    except (TypeError, ValueError) as error:
+        raise InvariantError(f"figure {drawing.id}: {error}; pass its numbers through figures.base.rounded") from error
+    return Markup(text.translate({ord(letter): f"\\u{ord(letter):04x}" for letter in "<>&"}))
 
 
 def _breakable(name: Any) -> Markup:
