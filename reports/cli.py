@@ -18,10 +18,14 @@ from ..analysis.errors import AftersweepError
 from . import gate_command, lineage_command, next_command
 from .archive_commands import open_archive, register
 from .console import say, say_error, showing_progress
+from .formats import COMMENT, choose
 from .options import (
     AllRunsOption,
     ArchiveOption,
     ColumnOption,
+    FormatOption,
+    MaxCharsOption,
+    PdfOption,
     QuietOption,
     SourceOption,
     SweepConfigOption,
@@ -88,12 +92,13 @@ def report(
         typer.Option(
             "--output",
             "-o",
-            help="Where to write; '-' is standard output. Default: aftersweep-ID.FORMAT here (A+B.FORMAT).",
+            help="Where to write: a file, '-' for standard output; for several formats a folder or a name without its "
+            "end. Default: aftersweep-ID.FORMAT here (A+B.FORMAT).",
         ),
     ] = None,
-    format_: Annotated[
-        str | None, typer.Option("--format", "-f", help="html, md or json. Default: by the output's name, else html.")
-    ] = None,
+    format_: FormatOption = None,
+    pdf: PdfOption = False,
+    max_chars: MaxCharsOption = COMMENT,
     metric: Annotated[str | None, typer.Option(help="Judge runs by this metric, not the sweep's own.")] = None,
     goal: Annotated[str | None, typer.Option(help="minimize or maximize; only where it cannot be told.")] = None,
     group_by: Annotated[
@@ -144,12 +149,15 @@ def report(
 
         aftersweep report me/project/abc123 --format json -o - | jq .crash_rate
 
+        aftersweep report me/project/abc123 --format html,md,json,pdf,csv -o folder
+
         aftersweep report runs.csv --metric val_loss --goal minimize --column seed=ignore
 
         aftersweep report 4yfw48ad --claim batch_size=256,max_lr=0.001
     """
     from ..analysis.tidy import Options
 
+    wanted = choose(format_, pdf, output, max_chars)
     requests = asked_for_each(sweep, source, sweep_id, all_runs, sweep_config, column)
     chosen = Options(
         metric=metric,
@@ -166,8 +174,7 @@ def report(
             group_by=group_by,
             claims=tuple(claim or ()),
             count_causes=tuple(count_cause or ()),
-            output=output,
-            format_=format_,
+            wanted=wanted,
             gate_config=gate_config,
             progress=progress,
             quiet=quiet,

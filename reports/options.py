@@ -34,6 +34,18 @@ ColumnOption = Annotated[
     list[str] | None,
     typer.Option(help="For CSV: NAME=param|metric|state|ignore|...; may be given again."),
 ]
+FormatOption = Annotated[
+    str | None,
+    typer.Option(
+        "--format",
+        "-f",
+        help="html, md, json, pdf or csv; several with commas. Default: by the output's name, else html.",
+    ),
+]
+PdfOption = Annotated[bool, typer.Option("--pdf", help="The same as --format pdf.")]
+MaxCharsOption = Annotated[
+    int, typer.Option(help="Shorten the Markdown to so many characters, least important first; 0: no limit.")
+]
 
 
 def asked_for(

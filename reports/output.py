@@ -5,15 +5,16 @@ from __future__ import annotations
 import os
 import re
 import sys
-import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .. import __version__
 from ..analysis.errors import UsageError
+from .files import Content, check_folder, put_all
+from .formats import STDOUT, Wanted
 
 if TYPE_CHECKING:
     from ..analysis.archive.store import Archive
@@ -21,22 +22,6 @@ if TYPE_CHECKING:
     from ..analysis.results.postmortem import PostMortem
     from ..analysis.sources.base import Progress, RawRun, RawSweep
     from ..analysis.tidy import Options
-
-FORMATS = {"html": "html", "md": "md", "json": "json"}
-SUFFIXES = {".html": "html", ".htm": "html", ".md": "md", ".markdown": "md", ".json": "json"}
-DEFAULT_FORMAT = "html"
-
-
-def choose_format(format_: str | None, output: Path | None) -> str:
-    """The format by --format, else by the output's name. Raises UsageError for one that there is not."""
-    if format_ is None:
-        suffix = output.suffix.casefold() if output is not None else ""
-        if suffix not in ("", *SUFFIXES):
-            raise UsageError(f"-o {output}: end the name in .html, .md or .json, or say which it is with --format")
-        return SUFFIXES.get(suffix, DEFAULT_FORMAT)
-    if format_ not in FORMATS:
-        raise UsageError(f"--format {format_}: it must be one of {', '.join(FORMATS)}")
-    return format_
 
 
 def write_report(
@@ -47,31 +32,36 @@ def write_report(
     group_by: str | None,
     claims: Sequence[str],
     count_causes: Sequence[str],
-    output: Path | None,
-    format_: str | None,
+    wanted: Wanted,
     gate_config: Path | None,
     progress: Progress | None,
     quiet: bool,
 ) -> None:
-    """Read, analyse, write; and say in a few lines what was found and where the page is. Several sweeps are pooled."""
+    """Read, analyse, write; and say in a few lines what was found and where the page is. Several sweeps are pooled.
+
+    All files are there, whole, or none. Raises UsageError before the work for what could not be written after it.
+    """
     from ..analysis.pooling import pool
     from ..analysis.postmortem import post_mortem
     from ..analysis.tidy import tidy
     from .gate_verdict import rules_asked, with_verdict
 
-    chosen = choose_format(format_, output)
-    check_writable(output)
+    check(wanted)
     rules = rules_asked(gate_config, Path.cwd(), [request.word for request in requests])
     found = [read(request, archive, progress, quiet, several=len(requests) > 1) for request in requests]
-    wanted = _options_of_each(options, [runs for _, runs in found])
-    sweep = pool([tidy(raw, runs, asked) for (raw, runs), asked in zip(found, wanted, strict=True)])
+    options_of_each = _options_of_each(options, [runs for _, runs in found])
+    sweep = pool([tidy(raw, runs, asked) for (raw, runs), asked in zip(found, options_of_each, strict=True)])
     asked = tuple({"text": text, "where": text} for text in claims)
     result = post_mortem(replace(sweep, claims=(*sweep.claims, *asked)), group_by=group_by, count_causes=count_causes)
     result = with_verdict(result, rules)
-    target = output or Path(f"aftersweep-{safe_name(sweep.id)}.{chosen}")
-    put(target, rendered(result, chosen))
+    targets = wanted.targets(f"aftersweep-{safe_name(sweep.id)}")
+    contents = made(result, targets)
+    if STDOUT in contents:
+        _print(contents[STDOUT])
+    else:
+        put_all(contents)
     if not quiet:
-        _summary(result, target)
+        _summary(result, contents)
 
 
 def read(
@@ -104,7 +94,7 @@ def _options_of_each(options: Options, runs: Sequence[Sequence[RawRun]]) -> list
 
 
 def rendered(result: PostMortem, format_: str) -> str:
-    """The report in one of FORMATS."""
+    """The report as text: html, md or json."""
     from .as_json import to_json
     from .render import to_html, to_markdown
 
@@ -114,18 +104,61 @@ def rendered(result: PostMortem, format_: str) -> str:
     return (to_html if format_ == "html" else to_markdown)(result, __version__, made_at)
 
 
+def made(result: PostMortem, targets: Mapping[str, Path]) -> dict[Path, Content]:
+    """What each file holds, by the formats' targets; the tables are a folder of files, or a zip archive of them."""
+    from .csv_files import csv_files, zipped
+    from .pdf import to_pdf
+
+    contents: dict[Path, Content] = {}
+    page = rendered(result, "html") if {"html", "pdf"} & set(targets) else ""
+    for format_, target in targets.items():
+        if format_ == "pdf":
+            contents[target] = to_pdf(page)
+        elif format_ == "csv":
+            files = csv_files(result)
+            contents[target] = zipped(files) if target.suffix.casefold() == ".zip" else files
+        else:
+            contents[target] = encoded(page if format_ == "html" else rendered(result, format_))
+    return contents
+
+
+def encoded(text: str) -> bytes:
+    """UTF-8; half a character (a lone surrogate), which UTF-8 cannot hold, as ``\\ud800``: so JSON writes it too."""
+    return text.encode("utf-8", "backslashreplace")
+
+
 def safe_name(sweep_id: str) -> str:
     """A sweep's id as a piece of a file name: an id from a server is never a path."""
     return re.sub(r"[^A-Za-z0-9_+-]", "_", sweep_id)[:64] or "sweep"
 
 
+def check(wanted: Wanted) -> None:
+    """Fail before the work, not after it: places that cannot be written, no browser for a PDF. Raises UsageError."""
+    for format_, target in wanted.targets("aftersweep-ID").items():
+        if format_ == "csv" and target.suffix.casefold() != ".zip":
+            from .csv_files import NAMES
+
+            check_folder(target, NAMES)
+            _check_parent(target)
+        else:
+            check_writable(target)
+    if "pdf" in wanted.formats:
+        from .pdf import find_browser
+
+        find_browser()
+
+
 def check_writable(output: Path | None) -> None:
     """Fail before the work, not after it. Raises UsageError."""
-    if str(output) == "-":
-        return
     target = output or Path("aftersweep-ID.html")
+    if target == STDOUT:
+        return
     if target.is_dir():
         raise UsageError(f"-o {target}: it is a folder; name a file in it")
+    _check_parent(target)
+
+
+def _check_parent(target: Path) -> None:
     folder = target.absolute().parent
     if not folder.is_dir():
         raise UsageError(f"-o {target}: the folder {target.parent} does not exist; make it first")
@@ -137,26 +170,19 @@ def check_writable(output: Path | None) -> None:
 
 def put(target: Path, text: str) -> None:
     """The whole file or none of it; '-' is standard output. Raises UsageError where it cannot be written."""
-    if str(target) == "-":
-        sys.stdout.write(text)
+    if target == STDOUT:
+        _print(encoded(text))
+    else:
+        put_all({target: encoded(text)})
+
+
+def _print(data: Content) -> None:
+    if isinstance(data, bytes):
+        sys.stdout.buffer.write(data)
         sys.stdout.flush()
-        return
-    temporary: Path | None = None
-    try:
-        with tempfile.NamedTemporaryFile(
-            "w", encoding="utf-8", dir=target.absolute().parent, prefix=".aftersweep-", delete=False
-        ) as file:
-            temporary = Path(file.name)
-            file.write(text)
-        temporary.chmod(0o644)
-        temporary.replace(target)
-    except OSError as error:
-        if temporary is not None:
-            temporary.unlink(missing_ok=True)
-        raise UsageError(f"-o {target}: it cannot be written ({error.strerror or error})") from error
 
 
-def _summary(result: PostMortem, target: Path) -> None:
+def _summary(result: PostMortem, targets: Iterable[Path]) -> None:
     from .console import say
     from .narrate import sentence
     from .view import KEY_KINDS
@@ -167,5 +193,6 @@ def _summary(result: PostMortem, target: Path) -> None:
         for finding in result.findings:
             if finding.kind == kind:
                 say(f"  - {sentence(finding)}")
-    if str(target) != "-":
-        say(f"written: {target}")
+    for target in targets:
+        if target != STDOUT:
+            say(f"written: {target}")

@@ -60,6 +60,32 @@ def test_a_report_of_every_format(export: Path, tmp_path: Path) -> None:
     assert "written: aftersweep-ex4mpl3s.html" in default.stderr
 
 
+def test_several_formats_at_once(export: Path, tmp_path: Path) -> None:
+    """One reading of the sweep makes them all, by one name or in one folder; each is said."""
+    (tmp_path / "out").mkdir()
+    done = run("report", export, "--format", "html,md,json,csv", "-o", "out", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    made = {path.name for path in (tmp_path / "out").iterdir()}
+    assert made == {f"aftersweep-ex4mpl3s{end}" for end in (".html", ".md", ".json", "-csv")}
+    for name in made:
+        assert f"written: out/{name}" in done.stderr
+    assert (tmp_path / "out" / "aftersweep-ex4mpl3s-csv" / "runs.csv").read_text().count("\n") == 9
+    again = run("report", export, "-f", "md,csv", "-o", "out/page.zip", "-q", cwd=tmp_path)
+    assert again.returncode == 0, again.stderr
+    assert {path.name for path in (tmp_path / "out").iterdir()} - made == {"page.md", "page.zip"}
+
+
+def test_without_a_browser_there_is_no_pdf(export: Path, tmp_path: Path) -> None:
+    """Said before the sweep is read, with the command that installs one; no other format is written either."""
+    (tmp_path / "bin").mkdir()
+    result = run("report", export, "--format", "html,pdf", cwd=tmp_path, PATH=str(tmp_path / "bin"))
+    assert "apt-get install chromium" in refused(result)
+    assert "reading" not in result.stderr
+    named = run("report", export, "--pdf", cwd=tmp_path, AFTERSWEEP_BROWSER="./no-browser")
+    assert "AFTERSWEEP_BROWSER=./no-browser" in refused(named)
+    assert not list(tmp_path.glob("aftersweep-*"))
+
+
 def test_help_teaches_by_example(tmp_path: Path) -> None:
     """Both helps show commands that can be typed."""
     assert "aftersweep report 4yfw48ad" in run("--help", cwd=tmp_path).stdout
@@ -125,7 +151,11 @@ def test_a_damaged_archive_fails_the_check(export: Path, tmp_path: Path) -> None
         (("report", "sweep.jsonl", "--goal", "up"), "minimize or maximize"),
         (("report", "sweep.jsonl", "--group-by", "archh"), "Did you mean 'arch'"),
         (("report", "sweep.jsonl", "--claim", "arch=vgg"), "its levels are"),
-        (("report", "sweep.jsonl", "--format", "pdf"), "html, md, json"),
+        (("report", "sweep.jsonl", "--format", "docx"), "html, md, json, pdf, csv"),
+        (("report", "sweep.jsonl", "--format", "html,md", "-o", "-"), "standard output takes one format"),
+        (("report", "sweep.jsonl", "--pdf", "-o", "a.html"), "the name says html"),
+        (("report", "sweep.jsonl", "--format", "csv", "-o", "full"), "something else (thesis.tex)"),
+        (("report", "sweep.jsonl", "--format", "md", "--max-chars", "100"), "at least 10000, or 0"),
         (("report", "sweep.jsonl", "-o", "no/such/folder/a.html"), "does not exist"),
         (("report", "sweep.jsonl", "-o", "empty"), "it is a folder"),
         (("report", "sweep.jsonl", "--column", "x"), "NAME=ROLE"),
@@ -136,6 +166,8 @@ def test_bad_input_gets_one_clear_line(words: tuple[str, ...], said: str, export
     """The value, the choices or the next step; exit code 2; nothing half-written."""
     assert export.name == "sweep.jsonl"
     (tmp_path / "empty").mkdir()
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "thesis.tex").write_text("years")
     (tmp_path / "not.wandb").write_bytes(b"this is no wandb file at all")
     (tmp_path / "nostate.csv").write_text("Name,lr,val_loss\na,0.1,0.5\n")
     before = {path.name for path in tmp_path.iterdir()}

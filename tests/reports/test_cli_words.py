@@ -58,7 +58,7 @@ def two_sweeps(tmp_path: Path) -> Path:
         (("report", "4yfw48ad", "--column", "lr=param"), "--column goes with"),
         (("report", "sweep.jsonl", "--all-runs"), "choose a sweep with --sweep"),
         (("report", "several", "--column", "lr=param"), "--column goes with a table"),
-        (("report", "4yfw48ad", "-o", "page.pdf"), "end the name in .html, .md or .json"),
+        (("report", "4yfw48ad", "-o", "page.docx"), "end the name in .html, .md, .json, .pdf"),
         (("export", "4yfw48ad", "-o", "sweep.jsonl"), "--force"),
         (("export", "several", "-o", "x.jsonl"), "aaaa1111 (3 runs), bbbb2222 (5 runs)"),
     ],
