@@ -15,6 +15,7 @@ from ..analysis.results.postmortem import PostMortem
 from ..analysis.values import show
 from . import format as fmt
 from .assets import page_head
+from .figures import drawings
 from .figures.base import Drawing
 from .hostile import escape_markdown, fenced, short, visible
 from .view import page
@@ -27,7 +28,8 @@ def to_html(result: PostMortem, version: str, made_at: float, assets: str | None
     ``"../assets/"``, in which ``assets.write_assets`` put them.
     """
     values = page(result, version, made_at)
-    values["assets"] = page_head(assets, figures=bool(values.get("drawings")))
+    values["drawings"] = drawings(result)
+    values["assets"] = page_head(assets, figures=bool(values["drawings"]))
     return environment(markdown=False).get_template("report.html.j2").render(**values)
 
 

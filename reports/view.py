@@ -15,7 +15,7 @@ from ..analysis.results.tables import BestResult, LevelRow
 from ..analysis.types import Estimate, Finding, Outcome, Run
 from ..analysis.values import is_number, show
 from . import format as fmt
-from .charts import Part, Whisker, learning_curves, stack, whisker
+from .charts import Part, Whisker, stack, whisker
 from .hostile import short
 from .narrate import SEARCH, sentence
 from .run_details import certainty, packed
@@ -151,7 +151,6 @@ def page(result: PostMortem, version: str, made_at: float) -> dict[str, Any]:
         "circumstances": [*by_kind.get("drift", []), *by_kind.get("broken_host", [])],
         "pairs": by_kind.get("interaction", []),
         "configs": configs,
-        "curves": learning_curves(result),
         "run_details": Markup(packed(result, runs)),  # letters, digits, + / =
         "runs": [_run(run, result.outcomes[run.id]) for run in runs],
         # An id from a server is no anchor: it may hold anything.
