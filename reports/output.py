@@ -55,7 +55,7 @@ def write_report(
     result = post_mortem(replace(sweep, claims=(*sweep.claims, *asked)), group_by=group_by, count_causes=count_causes)
     result = with_verdict(result, rules)
     targets = wanted.targets(f"aftersweep-{safe_name(sweep.id)}")
-    contents = made(result, targets)
+    contents = made(result, targets, wanted.max_chars)
     if STDOUT in contents:
         _print(contents[STDOUT])
     else:
@@ -104,10 +104,14 @@ def rendered(result: PostMortem, format_: str) -> str:
     return (to_html if format_ == "html" else to_markdown)(result, __version__, made_at)
 
 
-def made(result: PostMortem, targets: Mapping[str, Path]) -> dict[Path, Content]:
-    """What each file holds, by the formats' targets; the tables are a folder of files, or a zip archive of them."""
+def made(result: PostMortem, targets: Mapping[str, Path], max_chars: int = 0) -> dict[Path, Content]:
+    """What each file holds, by the formats' targets; the tables are a folder of files, or a zip archive of them.
+
+    ``max_chars`` is the most that the Markdown may have (``shorten``); 0 is no limit.
+    """
     from .csv_files import csv_files, zipped
     from .pdf import to_pdf
+    from .shorten import shorten
 
     contents: dict[Path, Content] = {}
     page = rendered(result, "html") if {"html", "pdf"} & set(targets) else ""
@@ -117,6 +121,8 @@ def made(result: PostMortem, targets: Mapping[str, Path]) -> dict[Path, Content]
         elif format_ == "csv":
             files = csv_files(result)
             contents[target] = zipped(files) if target.suffix.casefold() == ".zip" else files
+        elif format_ == "md":
+            contents[target] = encoded(shorten(result, rendered(result, format_), max_chars))
         else:
             contents[target] = encoded(page if format_ == "html" else rendered(result, format_))
     return contents

@@ -75,6 +75,15 @@ def test_several_formats_at_once(export: Path, tmp_path: Path) -> None:
     assert {path.name for path in (tmp_path / "out").iterdir()} - made == {"page.md", "page.zip"}
 
 
+def test_the_markdown_is_as_short_as_it_has_to_be(tmp_path: Path) -> None:
+    """A comment's length where nothing is said, --max-chars else, 0 for all; the note says how to have the rest."""
+    few = run("report", "4yfw48ad", "-f", "md", "--max-chars", "12000", "-o", "-", "-q", cwd=tmp_path).stdout
+    all_ = run("report", "4yfw48ad", "-f", "md", "--max-chars", "0", "-o", "-", "-q", cwd=tmp_path).stdout
+    assert len(few) <= 12_000 < len(all_)
+    assert "--max-chars 0" in few
+    assert "--max-chars" not in all_
+
+
 def test_without_a_browser_there_is_no_pdf(export: Path, tmp_path: Path) -> None:
     """Said before the sweep is read, with the command that installs one; no other format is written either."""
     (tmp_path / "bin").mkdir()
