@@ -16,14 +16,13 @@ from .. import format as fmt
 from ..charts import thin
 from ..words.common import listed
 from .base import Drawing, plain
-from .shared import LONGEST_TEXT, LOOKS, brief, clipped, inner_range, label, spread, titled
+from .shared import LONGEST_TEXT, LOOKS, band_marks, brief, clipped, inner_range, label, spread, titled
 
 MOST_CURVES = 150
 MOST_CRASHED = 60
 """Crashed runs among the curves of a large sweep that are drawn whatever their values are."""
 HEAVY = 500
 """Runs beyond which the figure is drawn when somebody asks for it."""
-MOST_BANDS = 12
 ORDER = (*(name for name in OUTCOMES if name != "crashed"), "crashed")
 """Later ones lie on top."""
 EXPLAINED = "Each line is one run; the mark at its end says how it ended."
@@ -63,8 +62,7 @@ def draw(result: PostMortem) -> Drawing | None:
             "height": 460,
             "xaxis": {"title": {"text": f"Progress ({unit})"}, "rangemode": "tozero"},
             "yaxis": yaxis,
-            "shapes": [_band_line(at) for _, at in bands],
-            "annotations": [_band_name(band, at) for band, at in bands],
+            **band_marks(bands),
         },
         columns=("Run", "Ended", f"Progress ({unit})", "Logged values", f"Last {metric}", f"Best {metric}"),
         rows=[_row(line, result) for line in lines],
@@ -132,26 +130,7 @@ def _traces(lines: Sequence[_Line], unit: str, of: Mapping[OutcomeLabel, int]) -
 
 def _bands(result: PostMortem, lines: Sequence[_Line]) -> list[tuple[int, float]]:
     last = max(float(line.x[-1]) for line in lines)
-    return [(band, at) for band, at in band_progress(result.sweep, result.bands).items() if at <= last][:MOST_BANDS]
-
-
-def _band_line(at: float) -> dict[str, Any]:
-    dashed = {"width": 1.5, "dash": "dash", "color": "role:soft"}
-    return {"type": "line", "x0": brief(at), "x1": brief(at), "y0": 0, "y1": 1, "yref": "paper", "line": dashed}
-
-
-def _band_name(band: int, at: float) -> dict[str, Any]:
-    return {
-        "text": f"band {band}",
-        "x": brief(at),
-        "y": 1,
-        "yref": "paper",
-        "xanchor": "left",
-        "yanchor": "top",
-        "showarrow": False,
-        "font": {"color": "role:ink", "size": 11},
-        "bgcolor": "role:ground@0.7",
-    }
+    return [(band, at) for band, at in band_progress(result.sweep, result.bands).items() if at <= last]
 
 
 def _row(line: _Line, result: PostMortem) -> tuple[str | float | int | None, ...]:

@@ -14,11 +14,13 @@ from ...analysis.types import Floats, OutcomeLabel
 from ..narrate import sentence
 from .base import plain, rounded
 
-LONGEST_TITLE = 140
-"""Beyond, what stands in brackets is left out of a title: the description has the whole sentence."""
-LONGEST_TEXT = 1_500
+LONGEST_TITLE, MOST_TITLE = 130, 190
+"""Beyond the first a title keeps only the first words in each of its brackets, beyond the second not these either."""
+LONGEST_SHOWN, LONGEST_TEXT = 280, 1_500
+MOST_BANDS = 12
 FARTHEST = 1e300
 """Values beyond are drawn there: the width of an axis has to be finite."""
+_IN_BRACKETS = re.compile(r"(\([^(),;]*)[,;][^()]*\)")
 _BRACKET = re.compile(r"\s*\([^()]*\)")
 
 
@@ -55,13 +57,15 @@ def titled(result: PostMortem, kinds: Sequence[str], otherwise: str) -> tuple[st
         for finding in result.findings:
             if finding.kind == kind:
                 said = sentence(finding)
-                return plain(_shortened(said), 2 * LONGEST_TITLE), (finding.id,), plain(said, LONGEST_TEXT)
-    return plain(otherwise, 2 * LONGEST_TITLE), (), ""
+                return plain(_shortened(said), LONGEST_SHOWN), (finding.id,), plain(said, LONGEST_TEXT)
+    return plain(otherwise, LONGEST_SHOWN), (), ""
 
 
 def _shortened(said: str) -> str:
     """A sentence without what its brackets add, where it is long; brackets in brackets go first."""
-    while len(said) > LONGEST_TITLE and (shorter := _BRACKET.sub("", said)) != said:
+    if len(said) > LONGEST_TITLE:
+        said = _IN_BRACKETS.sub(r"\1)", said)
+    while len(said) > MOST_TITLE and (shorter := _BRACKET.sub("", said)) != said:
         said = shorter
     return said
 
@@ -104,3 +108,16 @@ def brief(value: Any) -> Any:
     if isinstance(short, list):
         return [brief(one) for one in short]
     return int(short) if isinstance(short, float) and short.is_integer() and abs(short) < 1e15 else short
+
+
+def band_marks(bands: Sequence[tuple[int, float]]) -> dict[str, list[dict[str, Any]]]:
+    """The stopping rule's bands, each with its progress, as dashed lines with names: ``shapes`` and ``annotations``."""
+    named = [(f"band {band}", brief(at)) for band, at in bands[:MOST_BANDS]]
+    across = {"type": "line", "y0": 0, "y1": 1, "yref": "paper"}
+    line = {"width": 1.5, "dash": "dash", "color": "role:soft"}
+    top = {"y": 1, "yref": "paper", "xanchor": "left", "yanchor": "top", "showarrow": False}
+    text = {"font": {"color": "role:ink", "size": 11}, "bgcolor": "role:ground@0.7"}
+    return {
+        "shapes": [{**across, "x0": at, "x1": at, "line": line} for _, at in named],
+        "annotations": [{**top, **text, "text": name, "x": at} for name, at in named],
+    }

@@ -29,7 +29,7 @@ HOSTILE = (
     "x" * 10_000,
     '"></svg><img src=x onerror=alert(1)>',
 )
-OWN_MARKUP = re.compile(r"<br>|<extra></extra>")
+OWN_MARKUP = re.compile(r"<br>|<extra></extra>|^<b>(?=[^<>]*</b> q)|</b>(?= q)")
 SCALES = {"sequential", "diverging"}
 
 
