@@ -23,13 +23,18 @@ LEAST_SPAN = 4.0
 """The axis goes at least so far to both sides of 1, as a factor."""
 AIR = 1.12
 """Beyond the farthest mark: plotly leaves out a mark that is not inside the axis."""
-TICKS, DECADES = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100), (0.01, 0.1, 1, 10, 100)
-WIDE = 100.0
-"""An axis of more than so many times its low end has the decades only: on a phone there is no room for more."""
+OPEN = 5.0
+"""The axis goes on by this factor past an interval without an end, so that one sees that it goes on."""
+TICKS = {
+    50: (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100),
+    1_000: (0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30, 100),
+    math.inf: (0.01, 0.1, 1, 10, 100),
+}
+"""By how many times the axis' low end its high end is at most: a phone has no room for more."""
 KINDS = {"level": "this against the rest", "trend": "per standard deviation", "window": "both ends against the middle"}
-RISK = {"symbol": "diamond", "size": 13, "color": "role:crashed", "line": {"width": 1, "color": "role:ink"}}
-RARER = {"symbol": "square", "size": 11, "color": "role:completed", "line": {"width": 1, "color": "role:ink"}}
-OTHER = {"symbol": "circle", "size": 8, "color": "role:soft", "line": {"width": 0}}
+RISK = {"symbol": "diamond", "size": 13, "color": "role:crashed", "line": {"width": 1.5, "color": "role:ink"}}
+RARER = {"symbol": "square", "size": 11, "color": "role:completed", "line": {"width": 1.5, "color": "role:ink"}}
+OTHER = {"symbol": "circle", "size": 9, "color": "role:soft", "line": {"width": 1.5, "color": "role:soft"}}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,7 +60,7 @@ def draw(result: PostMortem) -> Drawing | None:
     title, ids, said = titled(result, ("risk_summary",), "Crashing by setting, each against the rest")
     names, at = _places(rows)
     low, high = _ends([row.factor.effect for row in rows])
-    ticks = [tick for tick in (TICKS if high / low < WIDE else DECADES) if low <= tick <= high]
+    ticks = [tick for tick in next(TICKS[most] for most in TICKS if high / low <= most) if low <= tick <= high]
     called = [_told(row) for row in rows if row.called]
     words = f"{fmt.plural(len(rows), 'setting')} against the rest, each with its {unit} of crashing and an interval."
     words += f" Called at q ≤ 0.05: {listed(called)}." if called else " None is called a risk."
@@ -92,7 +97,8 @@ def draw(result: PostMortem) -> Drawing | None:
         rows=[_table_row(row) for row in rows],
         notes=(
             "The line is at 1: no difference; to its right crashes are more frequent. A diamond carries risk, a square "
-            "crashes less often (q ≤ 0.05, adjusted over the parameters); arrows go on beyond the axis.",
+            "crashes less often (q ≤ 0.05, adjusted over the parameters). Arrows go on beyond the axis; an open mark "
+            "stands for an estimate that lies beyond it.",
             *([left_out] if len(rows) < len(tested) else []),
         ),
     )
@@ -128,7 +134,9 @@ def _places(rows: Sequence[_Row]) -> tuple[list[str], list[int]]:
 
 def _ends(effects: Sequence[Estimate]) -> tuple[float, float]:
     """The ends of the axis: all ends of intervals inside LOWEST to HIGHEST, and some way to both sides of 1."""
-    seen = [end for effect in effects for end in (effect.low, effect.value, effect.high) if end is not None]
+    seen = [end for effect in effects for end in (effect.low, effect.value, effect.high) if end is not None and end > 0]
+    seen += [OPEN * effect.low for effect in effects if effect.low is not None and effect.high is None]
+    seen += [effect.high / OPEN for effect in effects if effect.high is not None and not effect.low]
     inside = [min(max(end, LOWEST), HIGHEST) for end in seen if math.isfinite(end)]
     return min([1 / LEAST_SPAN, *inside]), max([LEAST_SPAN, *inside])
 
@@ -187,7 +195,7 @@ def _dots(
         "text": [label(row.factor.text, 60) for row, _, _ in known],
         "customdata": [[_effect(row.factor.effect), _counts(row.factor)] for row, _, _ in known],
         "hovertemplate": "%{text}<br>%{customdata[0]}<br>%{customdata[1]}<extra></extra>",
-        "marker": marker,
+        "marker": {**marker, "symbol": [marker["symbol"] + ("-open" if x in (low, high) else "") for _, _, x in known]},
     }
 
 

@@ -45,7 +45,7 @@ def test_what_is_called_has_its_own_mark(risky: PostMortem) -> None:
     called = [one.leading.text for one in risky.parameter_risks if one.called and one.leading]
     assert len(called) == 2
     (risks,) = [trace for trace in drawing.data if trace.get("name") == "carries risk"]
-    assert risks["marker"]["symbol"] == "diamond"
+    assert risks["marker"]["symbol"] == ["diamond-open", "diamond"]  # the first is infinite
     assert risks["text"] == called
     assert [row[1] for row in drawing.rows if row[-1] == "carries risk"] == called
     names = drawing.layout["yaxis"]["ticktext"]
@@ -60,8 +60,13 @@ def test_every_mark_lies_inside_the_axis(risky: PostMortem, hostile: PostMortem)
         low, high = (10**end for end in drawing.layout["xaxis"]["range"])
         for trace in drawing.data:
             assert all(low < x < high for x in trace["x"] if x is not None)
-        arrows = [trace for trace in drawing.data if isinstance(trace.get("marker", {}).get("symbol"), list)]
+        arrows = [trace for trace in drawing.data if trace["mode"] == "markers" and "name" not in trace]
         went_on = [f for f in settings_of(result) if f.effect.high is None or f.effect.high > 101]
+        (lines,) = [trace for trace in drawing.data if trace["mode"] == "lines"]
+        starts, stops = lines["x"][::3], lines["x"][1::3]
+        assert all(start <= stop for start, stop in zip(starts, stops, strict=True))
+        open_ended = [f.effect.low for f in settings_of(result) if f.effect.high is None and (f.effect.low or 0) < 20]
+        assert all(any(x == pytest.approx(end, rel=5e-4) for x in starts) for end in open_ended)
         right = [symbol for trace in arrows for symbol in trace["marker"]["symbol"] if symbol == "triangle-right"]
         assert len(right) == len(went_on) > 0
 
