@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from aftersweep.analysis.pooling import pool
 from aftersweep.analysis.results.postmortem import PostMortem
 from aftersweep.analysis.types import Run
 from aftersweep.reports.figures import drawings
@@ -83,3 +85,13 @@ def test_numbers_are_brief() -> None:
         *(1, 0.1235, None, None, None, 12350, True)
     ]
     assert isinstance(brief(2.0), int)
+
+
+def test_several_sweeps_have_figures_too() -> None:
+    """A pooled post-mortem has no outlook, and the rest keeps the contract."""
+    result = of(pool([replace(sweep_of(n), id=f"swp000{n}") for n in (30, 31)]))
+    made = ours(result)
+    assert "best-after" not in made and "learning-curves" in made
+    assert len(made["learning-curves"].rows) == 61
+    for drawing in made.values():
+        check(drawing, result)
