@@ -149,7 +149,7 @@ def _described(result: PostMortem, lines: Sequence[_Line], bands: Sequence[tuple
     unit, many = result.sweep.progress_unit, Counter(line.outcome for line in lines)
     ends = listed([f"{many[name]} {fmt.OUTCOME_WORDS[name]}" for name in OUTCOMES if many[name]])
     drawn = f"Lines of {fmt.plural(len(lines), 'run')}: {result.metric.name} by {unit}. They ended so: {ends}."
-    at = listed([f"{band} at {fmt.number(place)} {unit}" for band, place in bands]) if bands else ""
+    at = listed([f"{band} at {fmt.plural(place, unit.removesuffix('s'))}" for band, place in bands]) if bands else ""
     rule = f" Dashed lines are the bands of the stopping rule: {at}." if bands else ""
     return f"{plain(drawn + rule, LONGEST_TEXT)} {said}".rstrip()
 

@@ -31,7 +31,8 @@ def draw(result: PostMortem) -> Drawing | None:
     unit = result.sweep.progress_unit
     places = spread(len(found.at), MOST_PLACES)
     last = listed([_said(end) for end in found.ends])
-    words = f"Of {fmt.plural(found.n, 'run')} that started, by {fmt.number(found.horizon)} {unit}: {last}."
+    by = fmt.plural(found.horizon, unit.removesuffix("s"))
+    words = f"Of {fmt.plural(found.n, 'run')} that started, by {by}: {last}."
     thinned = f"The table has {len(places)} of {len(found.at)} places; the figure has them all."
     return Drawing(
         id="incidence",
