@@ -30,6 +30,7 @@ def test_the_wheel_holds_the_rooms_under_one_name(wheel: Path) -> None:
     for needed in (
         "analysis/postmortem.py",
         "reports/cli.py",
+        "reports/schema/report.schema.json",
         "training/cli.py",
         "reports/templates/style.css",
         "py.typed",

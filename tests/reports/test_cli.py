@@ -105,7 +105,20 @@ def test_help_teaches_by_example(tmp_path: Path) -> None:
 def test_the_commands_are_pinned(tmp_path: Path) -> None:
     """A command that goes away breaks users' scripts."""
     shown = run("--help", cwd=tmp_path).stdout
-    for command in ("report", "harvest", "ls", "show", "rm", "export", "check", "prune", "next", "lineage", "gate"):
+    for command in (
+        "report",
+        "harvest",
+        "ls",
+        "show",
+        "rm",
+        "export",
+        "check",
+        "prune",
+        "next",
+        "lineage",
+        "gate",
+        "schema",
+    ):
         assert f" {command} " in shown
 
 
