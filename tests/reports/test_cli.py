@@ -92,6 +92,10 @@ def test_without_a_browser_there_is_no_pdf(export: Path, tmp_path: Path) -> None
     assert "reading" not in result.stderr
     named = run("report", export, "--pdf", cwd=tmp_path, AFTERSWEEP_BROWSER="./no-browser")
     assert "AFTERSWEEP_BROWSER=./no-browser" in refused(named)
+    (tmp_path / "fails").write_text("#!/bin/sh\nexit 3\n")
+    (tmp_path / "fails").chmod(0o755)
+    late = run("report", export, "--format", "html,pdf", cwd=tmp_path, AFTERSWEEP_BROWSER=str(tmp_path / "fails"))
+    assert "made no PDF (it ended with code 3" in refused(late)
     assert not list(tmp_path.glob("aftersweep-*"))
 
 

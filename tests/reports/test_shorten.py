@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from functools import cache
 from importlib.resources import files
 
@@ -11,7 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from aftersweep.analysis.gate import judge
 from aftersweep.analysis.postmortem import post_mortem
+from aftersweep.analysis.results.gate import Rule
 from aftersweep.analysis.results.postmortem import PostMortem
 from aftersweep.analysis.sources.base import fetch_all
 from aftersweep.analysis.sources.sample import SampleSource
@@ -25,6 +28,7 @@ from aftersweep.reports.shorten import GONE, SECTIONS, shorten
 from ..factories import HYPERBAND, curve, make_run, make_sweep
 from .test_markdown import OURS, html, tables
 from .test_render import HEADINGS, HOSTILE, hostile_result
+from .test_sections_pooling import pooled_page
 
 NOTE = "> **Note:** Shortened to "
 
@@ -57,7 +61,15 @@ def large() -> tuple[PostMortem, str]:
     return result, to_markdown(result, "0", 0.0)
 
 
-REPORTS = {"sample": sample, "hostile": hostile, "large": large}
+@cache
+def together() -> tuple[PostMortem, str]:
+    """Three sweeps pooled, under rules of the gate."""
+    result = pooled_page(1, ratio=9.0, gain=0.15)
+    judged = replace(result, gate=judge(result, [Rule(name="max-crash-rate", limit=0.3)], {}, rules_from="here"))
+    return judged, to_markdown(judged, "0", 0.0)
+
+
+REPORTS = {"sample": sample, "hostile": hostile, "large": large, "together": together}
 reports = st.sampled_from(sorted(REPORTS))
 
 

@@ -26,6 +26,7 @@ from aftersweep.reports.tables import TABLES, Table, tables
 
 from ..factories import make_run, make_sweep
 from .test_render import HOSTILE, hostile_result
+from .test_shorten import together
 
 FORMULAS = ("=1+1", "+SUM(A1)", "-2+3", "@SUM(A1)", "\t=1", "\r=1", "\n=1", "＝1", "'=1", "''@x", "=cmd|' /C calc'!A0")
 
@@ -91,10 +92,16 @@ def test_numbers_keep_their_sign() -> None:
     ]
 
 
-@pytest.mark.parametrize("of", ["sample", "hostile", "empty"])
+@pytest.mark.parametrize("of", ["sample", "hostile", "empty", "together"])
 def test_every_table_is_there_with_its_header(of: str, sample: PostMortem) -> None:
     """Whatever the sweep, the same files with the same columns; every row has as many cells."""
-    result = {"sample": lambda: sample, "hostile": hostile_result, "empty": lambda: post_mortem(make_sweep([]))}[of]()
+    made = {
+        "sample": lambda: sample,
+        "hostile": hostile_result,
+        "empty": lambda: post_mortem(make_sweep([])),
+        "together": lambda: together()[0],
+    }
+    result = made[of]()
     files = csv_files(result)
     assert tuple(files) == NAMES
     for name, data in files.items():
@@ -128,6 +135,18 @@ def test_pandas_reads_what_the_report_says(sample: PostMortem) -> None:
     )
     assert list(files["architectures.csv"]["level"]) == [row.label for row in sample.groups]
     assert files["outcomes.csv"]["runs"].sum() == len(sample.sweep.runs)
+
+
+def test_several_sweeps_have_a_row_each() -> None:
+    """Each sweep by itself, each run under its own, each level in each sweep; and the gate's rules."""
+    result = together()[0]
+    found = tables(result)
+    assert [row[0] for row in found["sweeps"].rows] == [part.id for part in result.sweep.parts]
+    of = {run.id: part.id for part in result.sweep.parts for run in part.runs}
+    assert [(row[0], row[2]) for row in found["runs"].rows] == [(run.id, of[run.id]) for run in result.sweep.runs]
+    assert result.pooled is not None
+    assert len(found["pooled"].rows) == sum(len(level.sweeps) for level in result.pooled.levels) > 0
+    assert [row[:2] for row in found["gate"].rows] == [("max-crash-rate", "error")]
 
 
 def test_hostile_text_is_read_back_from_its_table() -> None:
