@@ -58,7 +58,7 @@ def draw(result: PostMortem) -> Drawing | None:
     title, ids, said = titled(
         result, ("comparison", "best_chance"), f"{result.metric.name} by {ranking.group_by} at equal progress"
     )
-    xaxis: dict[str, Any] = {"title": {"text": f"Best {metric} so far"}}
+    xaxis: dict[str, Any] = {"title": {"text": f"{metric}<br>best so far"}}
     seen = _range(steps)
     if seen is not None:
         xaxis["range"] = brief(seen)
