@@ -113,6 +113,10 @@ class Archive:
         runs = ((run_id, state.run(run_id)) for run_id in state.ordered())
         return [RunStub(id=i, fingerprint=run.fingerprint, final=run.final) for i, run in runs if run is not None]
 
+    def digest(self, key: str) -> str:
+        """SHA-256 of the newest manifest, which changes whenever anything of the sweep does; raises as ``load``."""
+        return self._state(key).digest
+
     def known(self, sweep: RawSweep) -> tuple[dict[str, StoredRun], set[str]]:
         """What a harvest need not fetch again: the archived runs of this sweep whose files are there; and the
         ids that are archived at all.

@@ -51,6 +51,16 @@ def test_the_archive_is_a_source_like_any_other(tmp_path: Path) -> None:
     assert_same_runs(Archive(tmp_path).load(key)[1], runs)
 
 
+def test_the_digest_changes_with_the_sweep(archive: Archive) -> None:
+    """Law: equal while nothing changes, whoever asks; another one after a commit."""
+    before = archive.digest(KEY)
+    assert before == Archive(archive.root).digest(KEY) != ""
+    harvest(MemorySource(RUNS), archive)
+    assert archive.digest(KEY) == before
+    harvest(MemorySource([*RUNS, make_run(6)]), archive)
+    assert archive.digest(KEY) != before
+
+
 def test_where_a_sweep_came_from_is_kept(tmp_path: Path) -> None:
     """Law: notices and claims survive, the kind becomes ``archive`` and the first kind is remembered."""
     source = SourceInfo(kind="sample", target="4yfw48ad", notices=("A reconstruction.",), claims=({"text": "x"},))

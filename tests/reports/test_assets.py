@@ -106,3 +106,10 @@ def test_a_report_links_or_carries_its_assets() -> None:
     assert text("style.css") not in linked
     assert not re.search(r"<script(?! src=\"\.\./assets/| type=\"application/json)", linked)
     assert "script-src 'self' file:" in linked
+
+
+def test_a_report_of_a_site_links_to_all_sweeps() -> None:
+    """Escaped as any text; without a home there is no link."""
+    result = post_mortem(make_sweep([make_run("r0", [0.1, 0.2])]))
+    assert '<a href="../&#34;.html">All sweeps</a>' in to_html(result, "0", 0.0, home='../".html')
+    assert "All sweeps" not in to_html(result, "0", 0.0)
