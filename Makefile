@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 OUT := out
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadgroup
 
-.PHONY: report test test-core check bench-truth bench-scale bench-next bench-train gpu-check sample picture plotly-bundle browser npm clean help
+.PHONY: report test test-core check bench-truth bench-scale bench-next bench-train bench-page gpu-check sample picture plotly-bundle browser npm clean help
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -45,6 +45,9 @@ bench-train: $(VENV)/.train  ## how fast the trainer is, beside timm alone and b
 
 gpu-check: $(VENV)/.train  ## what can only be checked where a GPU is
 	$(BIN)/python tools/gpu_check.py
+
+bench-page: $(VENV)/.dev browser  ## how large the page is and how fast it opens, beside plotly's own pages
+	$(BIN)/python tools/bench_page.py
 
 bench-scale: $(VENV)/.core  ## time and memory of the analysis by the size of the sweep, to 10,000 runs x 30 parameters
 	$(BIN)/python tools/bench_scale.py

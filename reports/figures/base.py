@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -43,10 +44,13 @@ class Drawing:
 
 
 def plain(text: Any, most: int = 40) -> str:
-    """Text of a sweep for plotly, which reads ``<b>``, ``<a>`` and entities in any label: shortened and escaped."""
+    """Text of a sweep for plotly, which reads ``<b>``, ``<a>`` and entities in any label: shortened and escaped.
+
+    A name that looks like a colour role (``role:ink``) is not taken for one.
+    """
     seen = visible(text).replace("\n", " ")
     cut = seen if len(seen) <= most else f"{seen[: most - 13]}…{seen[-12:]}"
-    return html.escape(cut, quote=False)
+    return re.sub("^role:", "role&#58;", html.escape(cut, quote=False))
 
 
 def rounded(value: Any) -> Any:

@@ -5,7 +5,9 @@
 
   const CONFIG = { displayModeBar: false, responsive: true, doubleClick: "reset", showTips: false };
   const HEIGHT = 420;
+  const PAPER = 670; // pixels that fit on A4 and on letter inside the style sheet's margins
   const drawn = new Map();
+  let printing = false;
 
   /* ---- colours: a role names a custom property of the style sheet ---- */
 
@@ -79,7 +81,8 @@
     const colour = palette();
     const { sliders, updatemenus, ...layout } = coloured(spec.layout, colour);
     const plot = figure.querySelector(".plot");
-    const whole = { height: HEIGHT, ...layout, template: template(colour) };
+    const size = printing ? { width: PAPER } : {};
+    const whole = { height: HEIGHT, ...layout, ...size, template: template(colour) };
     try {
       await Plotly.react(plot, coloured(spec.data, colour), whole, CONFIG);
     } catch (error) {
@@ -248,12 +251,14 @@
   addEventListener("beforeprint", () => {
     theme = document.documentElement.dataset.theme;
     document.documentElement.dataset.theme = "light";
+    printing = true;
     [...waiting].forEach(begin);
     redrawAll();
   });
   addEventListener("afterprint", () => {
     if (theme === undefined) delete document.documentElement.dataset.theme;
     else document.documentElement.dataset.theme = theme;
+    printing = false;
     redrawAll();
   });
 })();

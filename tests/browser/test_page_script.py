@@ -225,3 +225,16 @@ def test_a_run_links_to_its_own_server_only_over_https() -> None:
     assert run_url(sweep, "x?y") == "https://wandb.example/a%20b/p%2F..%2Fq/runs/x%3Fy"
     for url in (None, "javascript:alert(1)", "http://wandb.example/s", "https:///x"):
         assert run_url(make_sweep([], entity="a", project="p", url=url), "x") is None
+
+
+def test_paper_shows_the_evidence(browser: Browser, path: Path) -> None:
+    """What a screen opens, paper has; what only a screen can do, it has not."""
+    context = browser.new_context()
+    page = context.new_page()
+    page.goto(path.as_uri())
+    evidence = page.locator("main > section .finding dl").first
+    assert not evidence.is_visible()
+    page.emulate_media(media="print")
+    assert evidence.is_visible()
+    assert not page.locator("button:visible:not(.sort)").count()
+    context.close()
