@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from ...analysis.results.postmortem import PostMortem
-from . import architectures, curves, importance, incidence, memory, outcomes, outlook, response, risk, space
+from . import architectures, curves, importance, incidence, memory, outcomes, outlook, parallel, response, risk, space
 from .base import Drawing
 
-_IN_ORDER = (outcomes, curves, architectures, response, memory, incidence, risk, importance, outlook, space)
+_IN_ORDER = (outcomes, curves, architectures, parallel, response, memory, incidence, risk, importance, outlook, space)
 """As on the page."""
 
 
