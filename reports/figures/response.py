@@ -288,6 +288,10 @@ def _notes(
         notes.append(f"Of {fmt.plural(without, 'run')} that {why} only the crashes are drawn.")
     if others:
         notes.append(f"Not among the pairs: {fmt.plural(others, 'parameter')}, less important or with too many levels.")
+    ends = _ends(pairs)
+    medians = [cell.median for pair in pairs for cell in pair.cells if cell.median is not None]
+    if ends and (brief(min(medians)) < ends["cmin"] or brief(max(medians)) > ends["cmax"]):
+        notes.append("Far medians have the colour of the end of the scale.")
     cells = sum(len(pair.cells) for pair in pairs)
     if cells > MOST_ROWS:
         notes.append(f"The table has the first {MOST_ROWS} of {cells} cells.")

@@ -70,6 +70,7 @@ def test_the_menu_shows_one_pair_at_a_time(sample: PostMortem) -> None:
     first = [share.parameter for share in sample.importance.metric.shares[:2]]
     assert menu["name"] == "Parameters"
     assert len(menu["buttons"]) == 6
+    assert not any("Far medians" in note for note in drawing.notes)
     assert menu["buttons"][0]["label"] == " and ".join(first)
     for i, button in enumerate(menu["buttons"]):
         assert button["method"] == "update"
@@ -113,6 +114,7 @@ def test_far_values_keep_the_colours_apart() -> None:
     drawing = drawn(of(make_sweep(made)))
     assert drawing.layout["coloraxis"]["cmax"] < 10
     assert max(float(row[-1] or 0) for row in drawing.rows) == 1e200
+    assert any("Far medians" in note for note in drawing.notes)
 
 
 def test_it_stays_small_and_hostile_names_are_text(large: PostMortem, hostile: PostMortem) -> None:
