@@ -17,7 +17,7 @@ from ...analysis.types import Floats, Run
 from .. import format as fmt
 from ..words.common import listed
 from .base import Drawing, plain
-from .shared import FARTHEST, LONGEST_TEXT, brief, clipped, inner_range, label, spread, titled
+from .shared import FARTHEST, LONGEST_TEXT, brief, clipped, inner_range, spread, titled
 
 MOST_LEVELS = 12
 MOST_STEPS = 12
@@ -54,7 +54,7 @@ def draw(result: PostMortem) -> Drawing | None:
     levels = [by_label[item.label] for item in ranking.levels[:MOST_LEVELS]]
     steps = [_step(result, levels, mark) for mark in _marks(ranking.marks, by_label)]
     first = next((i for i, step in enumerate(steps) if "compared" in step.mark.text.split(", ")), 0)
-    metric, name = label(result.metric.name), label(ranking.group_by)
+    metric, name = plain(result.metric.name), plain(ranking.group_by)
     title, ids, said = titled(
         result, ("comparison", "best_chance"), f"{result.metric.name} by {ranking.group_by} at equal progress"
     )
@@ -83,7 +83,7 @@ def draw(result: PostMortem) -> Drawing | None:
         },
         columns=("Logged values", name, "Runs", f"Median best {metric}", "Low", "High"),
         rows=[
-            (step.mark.iteration, label(item.label, 80), value.reached, *brief(_ends(value)))
+            (step.mark.iteration, plain(item.label, 80), value.reached, *brief(_ends(value)))
             for step in steps
             for item, value in zip(levels, step.values, strict=True)
         ],
@@ -150,7 +150,7 @@ def _traces(step: _Step, levels: Sequence[Level], *, shown: bool) -> list[dict[s
                 "width": 7,
                 "color": "role:ink",
             },
-            "text": [label(levels[place].label) for place, _ in there],
+            "text": [plain(levels[place].label) for place, _ in there],
             "customdata": [
                 [plain(fmt.estimate_words(value.median)), fmt.plural(value.reached, "run")] for _, value in there
             ],
@@ -169,7 +169,7 @@ def _inside(end: float | None) -> float | None:
 
 
 def _ticks(step: _Step, levels: Sequence[Level]) -> list[str]:
-    return [f"{label(item.label, 26)}<br>n = {value.reached}" for item, value in zip(levels, step.values, strict=True)]
+    return [f"{plain(item.label, 26)}<br>n = {value.reached}" for item, value in zip(levels, step.values, strict=True)]
 
 
 def _slider(steps: Sequence[_Step], levels: Sequence[Level], first: int) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from .. import format as fmt
 from ..charts import thin
 from ..words.common import listed
 from .base import Drawing, plain
-from .shared import LONGEST_TEXT, LOOKS, band_marks, brief, clipped, inner_range, label, spread, titled
+from .shared import LONGEST_TEXT, LOOKS, band_marks, brief, clipped, inner_range, spread, titled
 
 MOST_CURVES = 150
 MOST_CRASHED = 60
@@ -43,7 +43,7 @@ def draw(result: PostMortem) -> Drawing | None:
     if not runs:
         return None
     lines = [_line(run, result) for run in _chosen(runs, result)]
-    unit, metric = result.sweep.progress_unit, label(result.metric.name)
+    unit, metric = result.sweep.progress_unit, plain(result.metric.name)
     bands = _bands(result, lines)
     kinds = ("ends_at_bands", "best") if bands else ("best",)
     title, ids, said = titled(result, kinds, f"{result.metric.name} of every run by its progress")
@@ -121,7 +121,7 @@ def _traces(lines: Sequence[_Line], unit: str, of: Mapping[OutcomeLabel, int]) -
             "legendgroup": name,
             "x": brief([line.x[-1] for line in lines]),
             "y": brief([line.y[-1] for line in lines]),
-            "text": [label(line.run.name) for line in lines],
+            "text": [plain(line.run.name) for line in lines],
             "hovertemplate": f"%{{text}}<br>last value %{{y}} at %{{x}} {unit}<br>{words}<extra></extra>",
             "marker": LOOKS[name].marker(name),
         },
@@ -136,7 +136,7 @@ def _bands(result: PostMortem, lines: Sequence[_Line]) -> list[tuple[int, float]
 def _row(line: _Line, result: PostMortem) -> tuple[str | float | int | None, ...]:
     run, outcome = line.run, result.outcomes[line.run.id]
     return (
-        label(run.name, 80),
+        plain(run.name, 80),
         fmt.outcome_words(outcome.label, outcome.cause),
         brief(run.progress),
         run.iterations,

@@ -12,7 +12,7 @@ from ...analysis.types import Estimate
 from .. import format as fmt
 from ..words.common import listed
 from .base import Drawing, plain
-from .shared import LONGEST_TEXT, brief, label, titled
+from .shared import LONGEST_TEXT, brief, titled
 
 MOST_DRAWN = 20
 """Parameters of a target that are drawn; the table has all of them, up to MOST_ROWS."""
@@ -44,7 +44,7 @@ def draw(result: PostMortem) -> Drawing | None:
         return None
     parts = [
         _Part(found=part, name=name, shown=part.shares[:MOST_DRAWN])
-        for part, name in ((found.metric, label(result.metric.name)), (found.crash, CRASHES))
+        for part, name in ((found.metric, plain(result.metric.name)), (found.crash, CRASHES))
         if part.shares
     ]
     if not parts:
@@ -91,7 +91,7 @@ def _places(parts: Sequence[_Part]) -> tuple[list[str], list[list[int]]]:
         if len(parts) > 1:
             names.append(f"Explaining {part.name}:")
         at.append(list(range(len(names), len(names) + len(part.shown))))
-        names += [label(share.parameter, 28) for share in part.shown]
+        names += [plain(share.parameter, 28) for share in part.shown]
     return names, at
 
 
@@ -118,7 +118,7 @@ def _trace(
             "width": 4,
             "color": colour,
         },
-        "text": [label(share.parameter) for _, share in shares],
+        "text": [plain(share.parameter) for _, share in shares],
         "customdata": [
             [plain(fmt.share_interval(point)), part.name] for point, (part, _) in zip(points, shares, strict=True)
         ],
@@ -154,7 +154,7 @@ def _told(part: _Part) -> str:
 def _row(part: _Part, share: ParameterShare) -> tuple[str | float | None, ...]:
     estimates = (share.fanova, share.ped_anova)
     numbers = [_percent(end) for one in estimates for end in (one.value, one.low, one.high)]
-    return part.name, label(share.parameter, 80), *brief([*numbers, 100 * share.first])
+    return part.name, plain(share.parameter, 80), *brief([*numbers, 100 * share.first])
 
 
 def _left_out(parts: Sequence[_Part]) -> list[str]:

@@ -19,7 +19,7 @@ from .. import format as fmt
 from ..narrate import sentence
 from ..words.common import listed
 from .base import Drawing, plain
-from .shared import LONGEST_TEXT, brief, clipped, label, spread, titled
+from .shared import LONGEST_TEXT, brief, clipped, spread, titled
 
 MOST_MODELS = 5
 """Models that can be told apart by colour and symbol; where there are more, the others are drawn as one."""
@@ -95,10 +95,10 @@ def draw(result: PostMortem) -> Drawing | None:
         data=[trace for trace in _traces(shown, models, axis, top) if trace["x"]],
         layout={
             "height": 440,
-            "xaxis": {"title": {"text": label(batch or group)}, **axis.layout, "zeroline": False},
+            "xaxis": {"title": {"text": plain(batch or group)}, **axis.layout, "zeroline": False},
             "yaxis": {"title": {"text": logged.axis}, "rangemode": "tozero"},
         },
-        columns=("Run", label(batch or "Batch size"), label(group or "Model"), logged.axis, "Ended"),
+        columns=("Run", plain(batch or "Batch size"), plain(group or "Model"), logged.axis, "Ended"),
         rows=[_row(dot, result) for dot in shown[:MOST_ROWS]],
         notes=_notes(result, dots, shown, logged),
     )
@@ -115,7 +115,7 @@ class _Axis:
         self._at = {name: place for place, name in enumerate(self.names)}
         self.layout: dict[str, Any] = {
             "tickvals": list(range(len(self.names))),
-            "ticktext": [label(name, 20) for name in self.names],
+            "ticktext": [plain(name, 20) for name in self.names],
             "range": [-0.6, len(self.names) - 0.4],
         }
         if self.continuous:
@@ -143,7 +143,7 @@ def _logged(runs: Sequence[Run]) -> _Logged | None:
     doubt = "" if GPU.search(key) else f"Its name does not say that {key} is the GPU's memory: it is shown as logged."
     return _Logged(
         name=key,
-        axis=f"{label(key)} ({unit or 'as logged'})",
+        axis=f"{plain(key)} ({unit or 'as logged'})",
         unit=f" {unit}" if unit else "",
         values=keys[key],
         doubt=plain(doubt, LONGEST_TEXT),
@@ -197,7 +197,7 @@ def _traces(dots: Sequence[_Dot], models: Sequence[str], axis: _Axis, top: float
     """One trace for each model, crosses over the runs that ran out of memory, and above all those without a number."""
     traces = [
         _trace(
-            label(name, 28),
+            plain(name, 28),
             {
                 "symbol": SYMBOLS[place % len(SYMBOLS)],
                 "size": 9,
@@ -231,7 +231,7 @@ def _trace(
         "name": name,
         "x": brief([axis.at(value, place, many) for value, place in zip(across, beside, strict=True)]),
         "y": brief(clipped(np.array([dot.value for dot in dots], dtype=float))),
-        "text": [label(dot.run.name) for dot in dots],
+        "text": [plain(dot.run.name) for dot in dots],
         "hovertemplate": f"%{{text}}<br>{name if marker is LOST else '%{y}'}<extra></extra>",
         "marker": marker,
     }
@@ -239,9 +239,9 @@ def _trace(
 
 def _row(dot: _Dot, result: PostMortem) -> tuple[str | float | int | None, ...]:
     outcome = result.outcomes[dot.run.id]
-    size = dot.size if is_number(dot.size) else None if dot.size is None else label(show(dot.size), 80)
+    size = dot.size if is_number(dot.size) else None if dot.size is None else plain(show(dot.size), 80)
     words = fmt.outcome_words(outcome.label, outcome.cause)
-    return label(dot.run.name, 80), size, label(dot.model, 80), brief(dot.value), words
+    return plain(dot.run.name, 80), size, plain(dot.model, 80), brief(dot.value), words
 
 
 def _told(dots: Sequence[_Dot], logged: _Logged, axis: _Axis) -> str:

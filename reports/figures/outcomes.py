@@ -10,7 +10,7 @@ from ...analysis.results.tables import StatusTable
 from .. import format as fmt
 from ..words.common import listed
 from .base import Drawing, plain
-from .shared import LONGEST_TEXT, label, titled
+from .shared import LONGEST_TEXT, titled
 
 MOST_STATES = 10
 """W&B knows fewer; a table from elsewhere may hold anything."""
@@ -45,7 +45,7 @@ def draw(result: PostMortem) -> Drawing | None:
         },
         columns=("State as recorded", "Outcome as adjudicated", "Runs", "Share of all runs (%)"),
         rows=[
-            (label(state, 80), fmt.OUTCOME_WORDS[outcome], runs, round(100 * runs / table.total, 1))
+            (plain(state, 80), fmt.OUTCOME_WORDS[outcome], runs, round(100 * runs / table.total, 1))
             for state, outcome, runs in flows
         ],
         notes=(EXPLAINED, *((f"{hidden + 1} rarer states are drawn as one.",) if hidden > 0 else ())),
@@ -71,7 +71,7 @@ def _flows(table: StatusTable) -> list[tuple[str, str, int]]:
 
 def _sankey(flows: Sequence[tuple[str, str, int]], states: Sequence[str], outcomes: Sequence[str]) -> Mapping[str, Any]:
     left = {state: sum(runs for one, _, runs in flows if one == state) for state in states}
-    nodes = [f"{label(state, LONGEST_NAME)}: {fmt.number(runs)}" for state, runs in left.items()] + [
+    nodes = [f"{plain(state, LONGEST_NAME)}: {fmt.number(runs)}" for state, runs in left.items()] + [
         _into(name, flows) for name in outcomes
     ]
     return {
@@ -91,7 +91,7 @@ def _sankey(flows: Sequence[tuple[str, str, int]], states: Sequence[str], outcom
             "target": [len(states) + outcomes.index(outcome) for _, outcome, _ in flows],
             "value": [runs for _, _, runs in flows],
             "label": [
-                f"{fmt.number(runs)} recorded as {label(state)}: {fmt.OUTCOME_WORDS[name]}"
+                f"{fmt.number(runs)} recorded as {plain(state)}: {fmt.OUTCOME_WORDS[name]}"
                 for state, name, runs in flows
             ],
             "color": [f"role:{outcome}@0.4" for _, outcome, _ in flows],
@@ -106,6 +106,6 @@ def _into(outcome: str, flows: Sequence[tuple[str, str, int]]) -> str:
     said = f"{fmt.OUTCOME_WORDS[outcome]}: {fmt.number(sum(runs for _, runs in parts))}"
     if len(parts) == 1:
         return said
-    named = [f"{fmt.number(runs)} {label(state, LONGEST_NAME)}" for state, runs in parts[:MOST_NAMED]]
+    named = [f"{fmt.number(runs)} {plain(state, LONGEST_NAME)}" for state, runs in parts[:MOST_NAMED]]
     more = ", …" if len(parts) > MOST_NAMED else ""
     return f"{said}<br>(from {', '.join(named)}{more})"

@@ -14,7 +14,7 @@ from ...analysis.types import Estimate
 from .. import format as fmt
 from ..narrate import sentence
 from .base import Drawing, plain
-from .shared import LONGEST_TEXT, brief, label, titled
+from .shared import LONGEST_TEXT, brief, titled
 
 PLACES = (1, 2, 3, 5, 8, 12, 18)
 """Numbers of further runs before the one that the result is about."""
@@ -26,7 +26,7 @@ def draw(result: PostMortem) -> Drawing | None:
     if ahead is None or ahead.gain is None or ahead.gain.high is None:
         return None
     gains = _gains(result, ahead, ahead.gain)
-    metric = label(result.metric.name)
+    metric = plain(result.metric.name)
     title, ids, said = titled(result, ("more_runs_gain",), f"Best {result.metric.name} after further runs")
     sign = result.metric.sign
     middle = [brief(ahead.best + sign * (gain.value or 0.0)) for gain in gains.values()]

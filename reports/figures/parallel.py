@@ -17,7 +17,7 @@ from ..charts import ticks
 from ..hostile import short, visible
 from ..words.common import listed
 from .base import Drawing, plain
-from .shared import FARTHEST, LONGEST_TEXT, brief, inner_range, label, spread, titled
+from .shared import FARTHEST, LONGEST_TEXT, brief, inner_range, spread, titled
 
 MOST_PARAMETERS = 8
 MOST_LEVELS = 12
@@ -44,11 +44,11 @@ def draw(result: PostMortem) -> Drawing | None:
     if not names or all(run.best is None for run in result.sweep.runs):
         return None
     shown = _chosen(result)
-    metric = label(result.metric.name)
+    metric = plain(result.metric.name)
     # Crashed runs last, so that they lie on top of the others.
     lines = sorted(shown, key=lambda run: result.outcomes[run.id].label == "crashed")
     axes = [_parameter_axis(name, [level(run.config.get(name, MISSING)) for run in lines]) for name in names]
-    value = _number_axis(f"Best {label(result.metric.name, 24)}", [run.best for run in lines], log=False)
+    value = _number_axis(f"Best {plain(result.metric.name, 24)}", [run.best for run in lines], log=False)
     title, ids, said = titled(result, ("best",), f"Settings and best {result.metric.name} of every run")
     crashed = [int(result.outcomes[run.id].label == "crashed") for run in lines]
     by_metric, by_crash = _metric_colours(value, metric), _crash_colours(crashed)
@@ -73,7 +73,7 @@ def draw(result: PostMortem) -> Drawing | None:
             "margin": {"l": 110, "r": 40, "t": 100, "b": 30},
             "updatemenus": [_menu({f"best {metric}": by_metric, "crashed or not": by_crash})],
         },
-        columns=("Run", *(label(name) for name in names), f"Best {metric}", "Ended"),
+        columns=("Run", *(plain(name) for name in names), f"Best {metric}", "Ended"),
         rows=[_row(run, names, result) for run in shown[:MOST_ROWS]],
         notes=_notes(result, names, shown, [*axes, value]),
         heavy=len(result.sweep.runs) > HEAVY,
@@ -108,7 +108,7 @@ def _parameter_axis(name: str, values: Sequence[Any]) -> dict[str, Any]:
     distinct = {(isinstance(value, bool), value) for value in values}
     if len(distinct) > MOST_LEVELS and 2 * len(numbers) > len(values):
         log = is_geometric(np.array(numbers))
-        return _number_axis(label(name, 24), [value if is_number(value) else None for value in values], log=log)
+        return _number_axis(plain(name, 24), [value if is_number(value) else None for value in values], log=log)
     counts: dict[str, int] = {}
     for value in values:
         counts[show(value)] = counts.get(show(value), 0) + 1
@@ -118,7 +118,7 @@ def _parameter_axis(name: str, values: Sequence[Any]) -> dict[str, Any]:
     known += [text for text in counts if text not in known]
     known = [text for text in known if text in kept]
     return _level_axis(
-        label(name, 24), known + [OTHERS] * (len(counts) > len(known)), [show(value) for value in values]
+        plain(name, 24), known + [OTHERS] * (len(counts) > len(known)), [show(value) for value in values]
     )
 
 
@@ -215,9 +215,9 @@ def _menu(colours: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
 
 def _row(run: Run, names: Sequence[str], result: PostMortem) -> tuple[str | float | int | None, ...]:
     settings = [level(run.config.get(name, MISSING)) for name in names]
-    cells = [brief(value) if is_number(value) else label(show(value), 60) for value in settings]
+    cells = [brief(value) if is_number(value) else plain(show(value), 60) for value in settings]
     outcome = result.outcomes[run.id]
-    return label(run.name, 60), *cells, brief(run.best), fmt.outcome_words(outcome.label, outcome.cause)
+    return plain(run.name, 60), *cells, brief(run.best), fmt.outcome_words(outcome.label, outcome.cause)
 
 
 def _told(result: PostMortem, names: Sequence[str], shown: Sequence[Run]) -> str:

@@ -16,7 +16,7 @@ from ...analysis.types import Run
 from .. import format as fmt
 from ..words.common import listed
 from .base import Drawing, plain
-from .shared import FARTHEST, LONGEST_TEXT, brief, label, titled
+from .shared import FARTHEST, LONGEST_TEXT, brief, titled
 
 MOST_PARAMETERS = 4
 """Of which all pairs are shown: six."""
@@ -71,7 +71,7 @@ def draw(result: PostMortem) -> Drawing | None:
     pairs = [_pair(result, values, across, down) for across, down in combinations(chosen, 2)]
     if not pairs:
         return None
-    metric = label(result.metric.name)
+    metric = plain(result.metric.name)
     when = f" after {fmt.plural(at, 'logged value')}" if at else ""
     title, ids, _ = titled(result, (), f"Median best {result.metric.name}{when} by two parameters, and crashes")
     return Drawing(
@@ -191,7 +191,7 @@ def _blank(pair: _Pair, value: Any) -> list[list[Any]]:
 def _said(pair: _Pair, cell: _Cell) -> str:
     """What hovering over a cell says."""
     across, down = (
-        f"{label(name, 24)} = {label(item.label, 24)}"
+        f"{plain(name, 24)} = {plain(item.label, 24)}"
         for name, item in zip(pair.names, (pair.across[cell.x], pair.down[cell.y]), strict=True)
     )
     middle = f"median {fmt.number(cell.median)} of {fmt.plural(cell.values, 'run')}" if cell.values else "no value"
@@ -200,9 +200,9 @@ def _said(pair: _Pair, cell: _Cell) -> str:
 
 def _axis(levels: Sequence[Level]) -> dict[str, Any]:
     return {
-        "title": {"text": label(levels[0].parameter)},
+        "title": {"text": plain(levels[0].parameter)},
         "tickvals": list(range(len(levels))),
-        "ticktext": [label(item.label, 18) for item in levels],
+        "ticktext": [plain(item.label, 18) for item in levels],
         "range": [-0.5, len(levels) - 0.5],
     }
 
@@ -218,7 +218,7 @@ def _menu(pairs: Sequence[_Pair]) -> dict[str, Any]:
         "active": 0,
         "buttons": [
             {
-                "label": " and ".join(label(name, 30) for name in pair.names),
+                "label": " and ".join(plain(name, 30) for name in pair.names),
                 "method": "update",
                 "args": [
                     {"visible": [k == i for k in range(len(pairs)) for _ in range(2)]},
@@ -249,12 +249,12 @@ def _ends(pairs: Sequence[_Pair]) -> dict[str, Any]:
 
 
 def _rows(pair: _Pair) -> list[tuple[str | float | int | None, ...]]:
-    both = " and ".join(label(name, 60) for name in pair.names)
+    both = " and ".join(plain(name, 60) for name in pair.names)
     return [
         (
             both,
-            label(pair.across[cell.x].label, 60),
-            label(pair.down[cell.y].label, 60),
+            plain(pair.across[cell.x].label, 60),
+            plain(pair.down[cell.y].label, 60),
             *(cell.started, cell.crashed, cell.values, brief(cell.median)),
         )
         for cell in pair.cells

@@ -14,7 +14,7 @@ from .. import format as fmt
 from ..hostile import short
 from ..words.common import listed
 from .base import Drawing, plain
-from .shared import LONGEST_TEXT, brief, label, titled
+from .shared import LONGEST_TEXT, brief, titled
 
 MOST_ROWS = 40
 LOWEST, HIGHEST = 0.01, 100.0
@@ -126,9 +126,9 @@ def _places(rows: Sequence[_Row]) -> tuple[list[str], list[int]]:
     for row in rows:
         if row.parameter is not above:
             above = row.parameter
-            names.append(f"<b>{label(above.parameter, 24)}</b> {plain(fmt.p_phrase('q', above.q))}")
+            names.append(f"<b>{plain(above.parameter, 24)}</b> {plain(fmt.p_phrase('q', above.q))}")
         at.append(len(names))
-        names.append(label(row.factor.text.removeprefix(f"{above.parameter} = "), 28))
+        names.append(plain(row.factor.text.removeprefix(f"{above.parameter} = "), 28))
     return names, at
 
 
@@ -192,7 +192,7 @@ def _dots(
         "cliponaxis": False,
         "x": brief([x for _, _, x in known]),
         "y": [place for _, place, _ in known],
-        "text": [label(row.factor.text, 60) for row, _, _ in known],
+        "text": [plain(row.factor.text, 60) for row, _, _ in known],
         "customdata": [[_effect(row.factor.effect), _counts(row.factor)] for row, _, _ in known],
         "hovertemplate": "%{text}<br>%{customdata[0]}<br>%{customdata[1]}<extra></extra>",
         "marker": {**marker, "symbol": [marker["symbol"] + ("-open" if x in (low, high) else "") for _, _, x in known]},
@@ -228,8 +228,8 @@ def _table_row(row: _Row) -> tuple[str | float | int | None, ...]:
     factor, effect = row.factor, row.factor.effect
     called = ("carries risk" if row.parameter.raises else "crashes less often") if row.called else "no"
     return (
-        label(row.parameter.parameter, 60),
-        label(factor.text, 80),
+        plain(row.parameter.parameter, 60),
+        plain(factor.text, 80),
         KINDS[factor.kind],
         *(brief(number) for number in (effect.value, effect.low, effect.high, 100 * effect.level, factor.p, factor.q)),
         *(brief(factor.k_in), factor.n_in, brief(factor.k_out), factor.n_out),

@@ -70,11 +70,6 @@ def _shortened(said: str) -> str:
     return said
 
 
-def label(text: Any, most: int = 40) -> str:
-    """A name of the sweep for plotly; one that looks like a colour role (``role:ink``) is not taken for one."""
-    return re.sub("^role:", "role&#58;", plain(text, most))
-
-
 def spread(n: int, most: int) -> list[int]:
     """At most so many of 0 to n - 1, evenly, both ends kept."""
     if n <= most:

@@ -16,7 +16,7 @@ from .. import format as fmt
 from ..hostile import short
 from ..words.following import spec_words
 from .base import Drawing, plain
-from .shared import LONGEST_TEXT, brief, label, spread, titled
+from .shared import LONGEST_TEXT, brief, spread, titled
 
 MOST_DRAWN = 30
 MOST_MARKS = 16
@@ -103,7 +103,7 @@ def draw(result: PostMortem) -> Drawing | None:
             "yaxis": {
                 "title": {"text": "Parameter"},
                 "tickvals": list(range(len(shown))),
-                "ticktext": [label(row.name, 26) for row in shown],
+                "ticktext": [plain(row.name, 26) for row in shown],
                 "range": [len(shown) - 0.4, -0.6],
                 "zeroline": False,
                 "fixedrange": True,
@@ -148,7 +148,7 @@ def _row(name: str, old: Domain | None, new: Domain | None) -> _Row:
     marks = [
         _Mark(
             place=_place(float(level(known[i])), low, high, geometric=geometric) if bars else (k + 0.5) / len(picked),
-            text=label(show(known[i]), most) + (LIFT if lifted and k % 2 else ""),
+            text=plain(show(known[i]), most) + (LIFT if lifted and k % 2 else ""),
             old=before.has(known[i]),
             new=after.has(known[i]),
         )
@@ -305,7 +305,7 @@ def _table_row(row: _Row) -> tuple[str, ...]:
     there = [(show(value), before.has(value), after.has(value)) for value in row.levels]
     kinds = ((True, True), (True, False), (False, True))
     changed = [_some([text for text, *ends in there if tuple(ends) == kind]) for kind in kinds]
-    return label(row.name, 80), *(label(cell, LONGEST_TEXT) for cell in (_words(row.old), _words(row.new), *changed))
+    return plain(row.name, 80), *(plain(cell, LONGEST_TEXT) for cell in (_words(row.old), _words(row.new), *changed))
 
 
 def _notes(rows: Sequence[_Row], shown: Sequence[_Row]) -> tuple[str, ...]:

@@ -182,7 +182,7 @@ def test_a_hostile_run_is_text_in_its_panel(browser: Browser, tmp_path: Path) ->
     path.write_text(to_html(hostile(), "0", 0.0), encoding="utf-8")
     opened = browser.new_context().new_page()
     said: list[str] = []
-    opened.on("console", lambda message: said.append(message.text))
+    opened.on("console", lambda message: "GL Driver Message" in message.text or said.append(message.text))
     opened.on("pageerror", lambda error: said.append(str(error)))
     opened.goto(f"{path.as_uri()}#run-1")
     panel = opened.get_by_role("dialog")

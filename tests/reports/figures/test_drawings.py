@@ -14,8 +14,8 @@ from aftersweep.analysis.pooling import pool
 from aftersweep.analysis.results.postmortem import PostMortem
 from aftersweep.analysis.types import Run
 from aftersweep.reports.figures import drawings
-from aftersweep.reports.figures.base import Drawing
-from aftersweep.reports.figures.shared import LONGEST_SHOWN, brief, label
+from aftersweep.reports.figures.base import Drawing, plain
+from aftersweep.reports.figures.shared import LONGEST_SHOWN, brief
 
 from ...analysis.test_degenerate import CASES
 from ...factories import HYPERBAND, make_sweep
@@ -73,7 +73,7 @@ def test_hostile_names_are_text_everywhere(hostile: PostMortem) -> None:
 @pytest.mark.parametrize("text", HOSTILE)
 def test_a_label_is_neither_markup_nor_a_colour(text: str) -> None:
     """Escaped, short, and never read as a role."""
-    shown = label(text)
+    shown = plain(text)
     assert not re.search("[<>]", shown)
     assert not shown.startswith("role:")
     assert len(shown) < 100
