@@ -15,7 +15,7 @@ import typer
 
 from .. import __version__
 from ..analysis.errors import AftersweepError
-from . import gate_command, lineage_command, next_command, schema_command
+from . import gate_command, lineage_command, next_command, schema_command, site_command
 from .archive_commands import open_archive, register
 from .console import say, say_error, showing_progress
 from .formats import COMMENT, choose
@@ -185,6 +185,7 @@ next_command.register(app)
 lineage_command.register(app)
 gate_command.register(app)
 schema_command.register(app)
+app.add_typer(site_command.app, name="site")
 register(app)
 
 

@@ -122,6 +122,7 @@ def test_the_commands_are_pinned(tmp_path: Path) -> None:
         "lineage",
         "gate",
         "schema",
+        "site",
     ):
         assert f" {command} " in shown
 
