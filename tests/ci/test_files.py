@@ -13,6 +13,8 @@ from typing import Any
 import pytest
 import yaml
 
+from .services import gitlab_jobs, script_of
+
 ROOT = Path(__file__).parents[2]
 GITHUB = ROOT / "docs/ci/github/aftersweep.yml"
 GITLAB = ROOT / "docs/ci/gitlab/aftersweep.gitlab-ci.yml"
@@ -69,14 +71,11 @@ def test_zizmor_finds_no_way_in(tmp_path: Path) -> None:
 
 def test_every_script_of_gitlab_passes_shellcheck(tmp_path: Path) -> None:
     """Law: shellcheck has nothing to say to what GitLab makes of each job: one script of bash."""
-    file = yaml.safe_load(GITLAB.read_text())
-    for name, job in file.items():
-        lines = [*job.get("before_script", []), *job.get("script", [])]
-        if lines:
-            script = tmp_path / f"{name}.sh"
-            script.write_text("\n".join(["#!/bin/bash", "set -eo pipefail", *lines, ""]))
-            done = lint("shellcheck", script)
-            assert done.returncode == 0, done.stdout
+    for name, job in gitlab_jobs(yaml.safe_load(GITLAB.read_text())).items():
+        script = tmp_path / f"{name}.sh"
+        script.write_text("\n".join(["#!/bin/bash", "set -eo pipefail", script_of(job), ""]))
+        done = lint("shellcheck", script)
+        assert done.returncode == 0, done.stdout
 
 
 def steps() -> list[dict[str, Any]]:
