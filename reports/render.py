@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from functools import cache
 from html import unescape
 from typing import Any
 
@@ -43,8 +44,12 @@ def to_markdown(result: PostMortem, version: str, made_at: float) -> str:
     return re.sub(r"\n{3,}", "\n\n", text)
 
 
+@cache
 def environment(*, markdown: bool) -> Environment:
-    """The templates, with all that comes from outside escaped for HTML or for Markdown, and our filters."""
+    """The templates, with all that comes from outside escaped for HTML or for Markdown, and our filters.
+
+    Kept: to compile them takes longer than to fill them, which many pages of one process would each pay.
+    """
     made = Environment(
         loader=PackageLoader("aftersweep.reports", "templates"),
         autoescape=not markdown,

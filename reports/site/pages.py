@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from .. import format as fmt
 from ..output import encoded
@@ -20,9 +19,6 @@ from .pools import Pool
 from .rows import Row, newest, row, span_of
 from .state import Change
 from .subjects import Found, architectures, level_rows, parameters, pooled_rows, risk_rows
-
-if TYPE_CHECKING:
-    from jinja2 import Environment
 
 MOST_TRENDS = 12
 """Projects and metrics whose charts over time are drawn: those with the newest sweeps."""
@@ -156,11 +152,6 @@ def _change(change: Change) -> dict[str, str]:
 
 
 def _render(template: str, site: Site, root: str, **values: Any) -> bytes:
-    page = _templates().get_template(f"site/{template}.html.j2")
+    page = environment(markdown=False).get_template(f"site/{template}.html.j2")
     shared = {"site": site, "root": root, "assets": site_head(f"{root}{FOLDER}"), "newest": fmt.moment(site.newest)}
     return encoded(page.render(**shared, **values))
-
-
-@cache
-def _templates() -> Environment:
-    return environment(markdown=False)
