@@ -119,8 +119,9 @@ class GitHubJob:
         assert "${{" not in step["run"]  # what GitHub would paste into a script, a script would run
         script = self.workspace.parent / "step.sh"
         script.write_text(step["run"])
+        command = ["bash", "--noprofile", "--norc", "-eo", "pipefail", str(script)]
         done = subprocess.run(
-            ["bash", "--noprofile", "--norc", "-eo", "pipefail", str(script)], cwd=self.workspace, env=self.environment(step), stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            command, cwd=self.workspace, env=self.environment(step), stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
             text=True, check=False, timeout=300,
         )  # fmt: skip
         self.done.append(Done(name, done.returncode, done.stdout))
