@@ -156,29 +156,26 @@ def report(
         aftersweep report 4yfw48ad --claim batch_size=256,max_lr=0.001
     """
     from ..analysis.tidy import Options
+    from .gate_verdict import rules_asked
+    from .job import Job
 
     wanted = choose(format_, pdf, output, max_chars)
-    requests = asked_for_each(sweep, source, sweep_id, all_runs, sweep_config, column)
-    chosen = Options(
-        metric=metric,
-        goal=goal,
-        tags=tuple(tag or ()),
-        groups=tuple(group or ()),
-        exclude=tuple(exclude or ()),
+    job = Job(
+        requests=asked_for_each(sweep, source, sweep_id, all_runs, sweep_config, column),
+        options=Options(
+            metric=metric,
+            goal=goal,
+            tags=tuple(tag or ()),
+            groups=tuple(group or ()),
+            exclude=tuple(exclude or ()),
+        ),
+        group_by=group_by,
+        claims=tuple(claim or ()),
+        count_causes=tuple(count_cause or ()),
+        rules=rules_asked(gate_config, Path.cwd(), sweep),
     )
     with showing_progress(quiet) as progress:
-        write_report(
-            requests,
-            open_archive(archive),
-            chosen,
-            group_by=group_by,
-            claims=tuple(claim or ()),
-            count_causes=tuple(count_cause or ()),
-            wanted=wanted,
-            gate_config=gate_config,
-            progress=progress,
-            quiet=quiet,
-        )
+        write_report(job, open_archive(archive), wanted, progress, quiet=quiet)
 
 
 next_command.register(app)

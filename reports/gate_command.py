@@ -220,7 +220,7 @@ def _post_mortem(
 ) -> PostMortem:
     from ..analysis.postmortem import post_mortem
     from ..analysis.tidy import tidy
-    from .output import read
+    from .job import read
 
     return post_mortem(tidy(*read(request, open_archive(archive), progress, quiet, several=False), options))
 

@@ -143,7 +143,7 @@ def _post_mortem(
 ) -> PostMortem:
     from ..analysis.postmortem import post_mortem
     from ..analysis.tidy import tidy
-    from .output import read
+    from .job import read
 
     raw, runs = read(request, open_archive(archive), progress, quiet, several=False)
     return post_mortem(tidy(raw, runs, tidying), following_options=options)

@@ -1,4 +1,4 @@
-"""From a request to a written report."""
+"""From a job to a written report."""
 
 from __future__ import annotations
 
@@ -6,8 +6,7 @@ import os
 import re
 import sys
 import time
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,79 +17,33 @@ from .formats import STDOUT, Wanted
 
 if TYPE_CHECKING:
     from ..analysis.archive.store import Archive
-    from ..analysis.resolve import Request
     from ..analysis.results.postmortem import PostMortem
-    from ..analysis.sources.base import Progress, RawRun, RawSweep
-    from ..analysis.tidy import Options
+    from ..analysis.sources.base import Progress
+    from .job import Job
 
 
-def write_report(
-    requests: Sequence[Request],
-    archive: Archive,
-    options: Options,
-    *,
-    group_by: str | None,
-    claims: Sequence[str],
-    count_causes: Sequence[str],
-    wanted: Wanted,
-    gate_config: Path | None,
-    progress: Progress | None,
-    quiet: bool,
-) -> None:
-    """Read, analyse, write; and say in a few lines what was found and where the page is. Several sweeps are pooled.
+def write_report(job: Job, archive: Archive, wanted: Wanted, progress: Progress | None, *, quiet: bool) -> None:
+    """Read, analyse, write; and say in a few lines what was found and where the page is.
 
     All files are there, whole, or none. Raises UsageError before the work for what could not be written after it.
     """
-    from ..analysis.pooling import pool
-    from ..analysis.postmortem import post_mortem
-    from ..analysis.tidy import tidy
-    from .gate_verdict import rules_asked, with_verdict
+    from .job import analysed, read_all
 
     check(wanted)
-    rules = rules_asked(gate_config, Path.cwd(), [request.word for request in requests])
-    found = [read(request, archive, progress, quiet, several=len(requests) > 1) for request in requests]
-    options_of_each = _options_of_each(options, [runs for _, runs in found])
-    sweep = pool([tidy(raw, runs, asked) for (raw, runs), asked in zip(found, options_of_each, strict=True)])
-    asked = tuple({"text": text, "where": text} for text in claims)
-    result = post_mortem(replace(sweep, claims=(*sweep.claims, *asked)), group_by=group_by, count_causes=count_causes)
-    result = with_verdict(result, rules)
-    targets = wanted.targets(f"aftersweep-{safe_name(sweep.id)}")
-    contents = made(result, targets, wanted.max_chars)
-    if STDOUT in contents:
-        _print(contents[STDOUT])
-    else:
-        put_all(contents)
+    result = analysed(job, read_all(job, archive, progress, quiet))
+    contents = write(result, wanted)
     if not quiet:
         _summary(result, contents)
 
 
-def read(
-    request: Request, archive: Archive, progress: Progress | None, quiet: bool, *, several: bool
-) -> tuple[RawSweep, list[RawRun]]:
-    """One sweep's raw records; its progress under its own name where there are several."""
-    from ..analysis.resolve import load, resolve
-    from .console import say
-
-    resolved = resolve(request, archive)
-    if not quiet:
-        say(f"reading {resolved.kind} {resolved.target} ({resolved.decided_by})")
-    shown = progress
-    if progress is not None and several:
-
-        def shown(done: int, total: int | None, what: str) -> None:
-            progress(done, total, f"{request.word}: {what}")
-
-    return load(resolved, archive, shown)
-
-
-def _options_of_each(options: Options, runs: Sequence[Sequence[RawRun]]) -> list[Options]:
-    """The options of each sweep: a run that is left out need be in one of them only."""
-    names = [{word for run in some for word in (run.id, run.name)} for some in runs]
-    unknown = [word for word in options.exclude if not any(word in known for known in names)]
-    return [
-        replace(options, exclude=(*(unknown if i == 0 else ()), *(w for w in options.exclude if w in known)))
-        for i, known in enumerate(names)
-    ]
+def write(result: PostMortem, wanted: Wanted) -> dict[Path, Content]:
+    """Write all formats, or none, and hand back what went where."""
+    contents = made(result, wanted.targets(f"aftersweep-{safe_name(result.sweep.id)}"), wanted.max_chars)
+    if STDOUT in contents:
+        _print(contents[STDOUT])
+    else:
+        put_all(contents)
+    return contents
 
 
 def rendered(result: PostMortem, format_: str) -> str:
