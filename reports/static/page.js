@@ -269,7 +269,7 @@
   function newPanel() {
     const dialog = make("dialog", { id: "run-panel", "aria-labelledby": "run-panel-title" });
     dialog.addEventListener("close", () => {
-      history.replaceState(null, "", location.href.split("#")[0]);
+      setAddress("");
       if (cameFrom && cameFrom.isConnected) cameFrom.focus();
       shown = 0;
     });
@@ -289,7 +289,12 @@
     if (!panel.open) panel.showModal();
     panel.scrollTop = 0;
     title.focus();
-    history.replaceState(null, "", `#run-${number}`);
+    setAddress(`#run-${number}`);
+  }
+
+  // Whole, for in a notebook's frame (about:srcdoc) a relative one would be the notebook's.
+  function setAddress(hash) {
+    history.replaceState(null, "", location.href.split("#")[0] + hash);
   }
 
   function runLinks() {
