@@ -108,9 +108,12 @@ class _Forest:
         from sklearn.tree import DecisionTreeRegressor
 
         total, count = np.zeros(len(y)), np.zeros(len(y))
+        # Seeded anew for each tree: to make a generator takes as long as to grow a small tree.
+        random = np.random.RandomState(0)
         with sklearn.config_context(assume_finite=True, skip_parameter_validation=True):
             for bag, settings, seed in zip(self.bags, self.settings, self.seeds, strict=True):
-                tree = DecisionTreeRegressor(max_depth=DEPTH, min_samples_leaf=LEAF, random_state=seed)
+                random.seed(seed)
+                tree = DecisionTreeRegressor(max_depth=DEPTH, min_samples_leaf=LEAF, random_state=random)
                 tree.fit(settings, y, sample_weight=bag, check_input=False)
                 out = bag == 0
                 total[out] += tree.predict(settings[out], check_input=False)
