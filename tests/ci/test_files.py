@@ -17,6 +17,7 @@ from .services import gitlab_jobs, script_of
 
 ROOT = Path(__file__).parents[2]
 GITHUB = ROOT / "docs/ci/github/aftersweep.yml"
+CONTAINER = ROOT / "docs/ci/container"
 GITLAB = ROOT / "docs/ci/gitlab/aftersweep.gitlab-ci.yml"
 TOOLS = Path(sys.executable).parent
 """Where pip puts the linters, beside the interpreter of the tests."""
@@ -76,6 +77,30 @@ def test_every_script_of_gitlab_passes_shellcheck(tmp_path: Path) -> None:
         script.write_text("\n".join(["#!/bin/bash", "set -eo pipefail", script_of(job), ""]))
         done = lint("shellcheck", script)
         assert done.returncode == 0, done.stdout
+
+
+def test_hadolint_passes_the_dockerfile(tmp_path: Path) -> None:
+    """Law: hadolint, with shellcheck over every RUN line, has nothing to say; of a wrong file it has."""
+    done = lint("hadolint", ROOT / "Dockerfile")
+    assert (done.returncode, done.stdout) == (0, "")
+    wrong = tmp_path / "Dockerfile"
+    wrong.write_text((ROOT / "Dockerfile").read_text().replace("3.12-slim", "latest").replace(" --yes", ""))
+    told = lint("hadolint", wrong).stdout
+    assert "DL3007" in told and "DL3014" in told
+
+
+def test_the_container_examples_are_what_their_services_take(tmp_path: Path) -> None:
+    """Law: valid by Compose's schema and by Kubernetes' strict one, which refuse each with one word misspelt."""
+    files = {"compose.yaml": ("read_only:", "readonly:"), "cronjob.yaml": ("readOnlyRootFilesystem:", "readOnlyRoot:")}
+    for name, (right, misspelt) in files.items():
+        wrong = tmp_path / name
+        wrong.write_text((CONTAINER / name).read_text().replace(right, misspelt))
+        for path, passes in ((CONTAINER / name, True), (wrong, False)):
+            compose = name == "compose.yaml"
+            done = schema("compose-spec", path) if compose else lint("kubernetes-validate", "--strict", path)
+            assert (done.returncode == 0) == passes, done.stdout + done.stderr
+    done = lint("shellcheck", CONTAINER / "nightly.sh")
+    assert done.returncode == 0, done.stdout
 
 
 def steps() -> list[dict[str, Any]]:

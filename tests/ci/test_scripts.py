@@ -1,8 +1,9 @@
-"""The scripts of both services alone, with recorders in the place of the programs: who is called how, with what."""
+"""The scripts of all services alone, with recorders in the place of the programs: who is called how, with what."""
 
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from .services import BARE, Done, GitHubJob, GitLabPipeline, repository
 KEY = "c0ffee" * 8
 GITHUB = ROOT / "docs/ci/github/aftersweep.yml"
 GITLAB = ROOT / "docs/ci/gitlab/aftersweep.gitlab-ci.yml"
+NIGHTLY = ROOT / "docs/ci/container/nightly.sh"
 
 RECORDER = """#!{python} -IS
 import json, os, sys
@@ -28,8 +30,9 @@ if words[:2] == ["aftersweep", "report"]:
     for end in ("html", "md", "json"):
         open(words[words.index("--output") + 1] + "." + end, "w").write("# A page\\n" * {lines})
 if words[:3] == ["aftersweep", "site", "build"]:
-    os.makedirs("public", exist_ok=True)
-    open("public/index.html", "w")
+    folder = words[words.index("--output") + 1]
+    os.makedirs(folder, exist_ok=True)
+    open(folder + "/index.html", "w")
 code = words[-1].rpartition("exit-")[2]
 if words[1:2] == [{failing!r}] and code.isdigit():
     sys.exit(int(code))
@@ -116,15 +119,30 @@ def gitlab(tmp_path: Path, sweeps: str, *, failing: str = "", lines: int = 1, **
     return Recorded(list(done.values()), read(log))
 
 
+def container(tmp_path: Path, sweeps: str, *, failing: str = "", **variables: str) -> Recorded:
+    """What the scheduled container runs."""
+    path, log = recorders(tmp_path / "bin", failing, lines=1)
+    work = tmp_path / "work"
+    work.mkdir()
+    (work / "aftersweep.toml").touch()
+    given = {"AFTERSWEEP_SWEEPS": sweeps, "AFTERSWEEP_SITE": str(tmp_path / "site"), "WANDB_API_KEY": KEY, **variables}
+    done = subprocess.run(
+        ["/bin/bash", NIGHTLY], cwd=work, env={**BARE, "PATH": path, **given}, stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT, text=True, check=False, timeout=60,
+    )  # fmt: skip
+    return Recorded([Done("nightly, gate", done.returncode, done.stdout)], read(log))
+
+
 both = pytest.mark.parametrize("service", [github, gitlab])
+each = pytest.mark.parametrize("service", [github, gitlab, container])
 
 
-@both
+@each
 def test_a_sweeps_name_is_one_word_and_nothing_more(service: Any, tmp_path: Path) -> None:
     """Law: of what is typed, each word reaches each command as it is, after ``--``; bash makes nothing of it."""
     done = service(tmp_path, "  ".join(HOSTILE))
     assert [one.code for one in done.done if one.code] == []
-    for command in ("harvest", "report", "gate"):
+    for command in ("harvest", *(["report"] if service is not container else []), "gate"):
         calls = done.of("aftersweep", command)
         assert [call[-2:] for call in calls] == [["--", word] for word in HOSTILE]
         written = [call[at + 1] for call in calls for at, word in enumerate(call) if word == "--output"]
@@ -142,16 +160,17 @@ def test_what_is_installed_is_one_word_too(service: Any, tmp_path: Path) -> None
     assert not list(tmp_path.rglob("pwned"))
 
 
-@both
+@each
 def test_the_harvest_alone_is_given_the_key(service: Any, tmp_path: Path) -> None:
     """Law: of all programs that run, pip and the browser included, one sees the key."""
     done = service(tmp_path, "me/p/s", AFTERSWEEP_PACKAGE="git+https://example.org/aftersweep")
     assert done.with_key() == {("aftersweep", "harvest")}
-    assert {call["words"][0] for call in done.calls} >= {"aftersweep", "python"}
+    assert ("python" in {call["words"][0] for call in done.calls}) == (service is not container)
+    assert {call["words"][1] for call in done.calls} >= {"harvest", "site", "gate"}
     assert len(done.of("apt-get")) == (2 * 2 if service is gitlab else 0)  # GitHub's machine has git
 
 
-@both
+@each
 @pytest.mark.parametrize(
     ("sweeps", "code"), [("a b", 0), ("a exit-1", 1), ("exit-3 exit-1 a", 3), ("exit-2 a exit-1", 2)]
 )
@@ -165,7 +184,7 @@ def test_every_sweep_is_judged_and_the_first_not_met_is_the_code(
     assert gate.code == code
 
 
-@both
+@each
 def test_a_harvest_that_fails_stops_the_job(service: Any, tmp_path: Path) -> None:
     """Law: by its own code; no report, no site and no gate of half an archive."""
     done = service(tmp_path, "a exit-2 b", failing="harvest")
@@ -189,6 +208,14 @@ def test_without_a_field_the_variable_says_which_sweeps(service: Any, tmp_path: 
     """Law: a schedule fills no field; then the project's variable counts."""
     done = service(tmp_path, "", AFTERSWEEP_SWEEPS="a/b/c d/e/f")
     assert [call[-1] for call in done.of("aftersweep", "harvest")] == ["a/b/c", "d/e/f"]
+
+
+def test_a_container_without_sweeps_says_so(tmp_path: Path) -> None:
+    """Law: without sweeps it fails and says what to set."""
+    (tmp_path / "calls").touch()
+    done = container(tmp_path, "")
+    assert done.done[0].code != 0 and "AFTERSWEEP_SWEEPS" in done.done[0].output
+    assert not done.calls
 
 
 def test_a_summary_stays_within_what_github_takes(tmp_path: Path) -> None:
