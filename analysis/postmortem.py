@@ -14,6 +14,7 @@ from .findings.ends import (
     cause_finding,
     crash_rate_finding,
     early_stop_findings,
+    running_finding,
     silent_failure_finding,
     unknown_finding,
     warmup_finding,
@@ -123,6 +124,7 @@ def post_mortem(
     ahead = outlook(sweep, outcomes) if alone else None
     together = across(sweep, outcomes, apart=apart)
     after, no_following = next_sweep(sweep, outcomes, searched, ranked, following_options or Options())
+    unfinished = running_finding(sweep, outcomes)
     optional = [
         cause_finding(sweep, outcomes),
         mixed_scale_finding(sweep),
@@ -149,6 +151,7 @@ def post_mortem(
         *outlook_findings(sweep, ahead),
         *findings_of(after),
         *lineage_findings(sweep, outturn(sweep, outcomes) if alone else None),
+        *([unfinished] if unfinished else []),
     ]
     findings = numbered(first)
     return PostMortem(

@@ -71,6 +71,7 @@ def document(result: PostMortem, version: str) -> dict[str, Any]:
             "problems": list(result.problems),
             "parts": [part.id for part in sweep.parts],
         },
+        "provisional": any(finding.kind == "still_running" for finding in result.findings),
         "crash_rate": {
             "eligible": rate.eligible,
             "low": _estimate(rate.low),

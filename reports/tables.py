@@ -77,7 +77,8 @@ def _sweeps(result: PostMortem) -> Iterator[Row]:
         yield (
             sweep.id, sweep.entity, sweep.project, sweep.name, sweep.url, sweep.state, sweep.source_kind,
             sweep.source_target, result.metric.name, result.metric.goal, sweep.progress_unit, sweep.budget,
-            sweep.config.method if sweep.config else None, len(sweep.runs), len(sweep.excluded),
+            sweep.config.method if sweep.config else None, len(sweep.runs),
+            sum(result.outcomes[run.id].label == "running" for run in sweep.runs), len(sweep.excluded),
         )  # fmt: skip
 
 
@@ -229,7 +230,7 @@ _COUNTS = (
 TABLES: Mapping[str, tuple[tuple[str, ...], Callable[[PostMortem], Iterable[Row]]]] = {
     "sweeps": (
         ("id", "entity", "project", "name", "url", "state", "source", "target", "metric", "goal", "progress_unit",
-         "budget", "method", "runs", "excluded"), _sweeps),
+         "budget", "method", "runs", "running", "excluded"), _sweeps),
     "runs": (
         ("id", "name", "sweep", "state", "outcome", "cause", "probability", "grade", "crash_probability_low",
          "crash_probability_high", "best", "best_progress", "progress", "iterations", "created_at", "ended_at",

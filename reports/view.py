@@ -130,6 +130,7 @@ def page(result: PostMortem, version: str, made_at: float) -> dict[str, Any]:
         "dates": _dates(starts, ends),
         "by_kind": by_kind,
         "said": said,
+        "provisional": by_kind.get("still_running", []),
         "headline": [item for kind in KEY_KINDS for item in by_kind.get(kind, [])],
         "key_findings": _key_findings(by_kind),
         "claims": [item for item in by_kind.get("risk_factor", []) if item.finding.facts["family"] == "claim"],

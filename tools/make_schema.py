@@ -138,6 +138,7 @@ def schema() -> Schema:
         "schema_version": told({"const": SCHEMA_VERSION}, "Fields are only added while it stays the same."),
         "aftersweep": told(TEXT, "The version that wrote it."),
         "sweep": sweep(),
+        "provisional": told(YES_NO, "True where runs were still running; a finding `still_running` says how many."),
         "crash_rate": a_record(
             {"eligible": COUNT, **dict.fromkeys(("low", "high", "recorded"), ESTIMATE)},
             "Crashed of the runs that started and ended: the unknown counted as not crashed (low), as crashed (high), "

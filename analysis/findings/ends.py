@@ -250,6 +250,27 @@ def unknown_finding(sweep: Sweep, outcomes: Mapping[str, Outcome]) -> Finding | 
     )
 
 
+def running_finding(sweep: Sweep, outcomes: Mapping[str, Outcome]) -> Finding | None:
+    """How many runs had not ended when the sweep was read, or that W&B lists the sweep itself as not ended."""
+    running = [run for run in sweep.runs if outcomes[run.id].label == "running"]
+    listed = [part.id for part in sweep.parts or (sweep,) if part.state == "RUNNING"]
+    if not running and not listed:
+        return None
+    return Finding(
+        id="",
+        kind="still_running",
+        subject="runs",
+        supported=True,
+        estimate=Estimate(value=float(len(running)), unit="runs"),
+        n=len(sweep.runs),
+        method="recorded states running and preempting, with a sign of life in the hour before the last of any run; "
+        "the sweep's own state",
+        caveats=("a count at one moment: it says nothing of the runs that are still to come",),
+        runs=tuple(run.id for run in running),
+        facts={"running": len(running), "listed": listed},
+    )
+
+
 def advice(finding: Finding) -> str | None:
     """The key of the recommendation that the finding carries; ``reports.words`` has its words."""
     if finding.kind == "early_stopping" and finding.facts["stopped"]:

@@ -140,6 +140,20 @@ def _unknown(f: Finding) -> str:
     return f"{f.facts['unknown']} of {plural(f.n, 'run')} {verb} an outcome that nothing decides ({within(f)})."
 
 
+def _still_running(f: Finding) -> str:
+    running = f.facts["running"]
+    when = "when the sweep was read"
+    if not running:
+        return (
+            f"None of {plural(f.n, 'run')} was running {when}, but W&B lists the sweep as running: what is said here "
+            "may change with the runs to come."
+        )
+    return (
+        f"{running} of {plural(f.n, 'run')} {'was' if running == 1 else 'were'} still running {when}: what is said "
+        "here may change until they have ended."
+    )
+
+
 def _stops(f: Finding) -> str:
     stopped = f.facts["stopped"]
     return "the early stop as a stop: it says" if stopped == 1 else f"the {stopped} early stops as stops: they say"
@@ -172,6 +186,7 @@ WORDS: dict[str, Callable[[Finding], str]] = {
     "causes": _causes,
     "silent_failure": _silent,
     "unknown_outcomes": _unknown,
+    "still_running": _still_running,
 }
 
 SEARCH: frozenset[str] = frozenset({"later_first_band"})

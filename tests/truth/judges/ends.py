@@ -99,6 +99,7 @@ JUDGES: Mapping[str, Judging] = {
     "causes": _causes,
     "silent_failure": _silent,
     "unknown_outcomes": _unknown,
+    "still_running": lambda f, case: set(f.runs) == {r.id for r in case.result.sweep.runs if r.state == "running"},
     "incidence_at_budget": _incidence,
     "crash_at_start": _at_start,
     "hazard_by_progress": _early_late,
