@@ -142,3 +142,19 @@ def test_runs_on_a_schedule_and_by_hand_alone(path: Path) -> None:
     jobs = [job for name, job in whole.items() if "script" in job]
     assert all("rules" in job or job["extends"] == ".aftersweep" for job in jobs)
     assert all([rule["if"].split(" == ")[1] for rule in one] == ['"schedule"', '"web"'] for one in rules)
+
+
+def test_the_readme_names_every_variable_and_file() -> None:
+    """Law: what a file reads from a project's settings, and each file here, stands in the README; its links resolve."""
+    text = (ROOT / "docs/ci/README.md").read_text()
+    github = set(re.findall(r"(?:vars|secrets)\.(\w+)", GITHUB.read_text()))
+    compose = set(re.findall(r"\$\{(\w+):", (CONTAINER / "compose.yaml").read_text()))
+    variables = set(re.findall(r"^\| `(\w+)` \|", text, re.M))
+    assert variables == github | compose == github
+    assert all(name in GITLAB.read_text() for name in ("AFTERSWEEP_SWEEPS", "AFTERSWEEP_PACKAGE", "WANDB_API_KEY"))
+    links = [ROOT / "docs/ci" / link for link in re.findall(r"\]\(([^)#]+)\)", text)]
+    assert not [link for link in links if not link.exists()]
+    assert {path.name for path in CONTAINER.iterdir()} <= {link.name for link in links} | {
+        "compose.yaml",
+        "cronjob.yaml",
+    }
