@@ -14,7 +14,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from .. import __version__
-from ..analysis.errors import AftersweepError
+from ..analysis.errors import AftersweepError, UsageError
 from . import gate_command, lineage_command, next_command, schema_command, site_command
 from .archive_commands import open_archive, register
 from .console import say, say_error, showing_progress
@@ -23,6 +23,7 @@ from .options import (
     AllRunsOption,
     ArchiveOption,
     ColumnOption,
+    EveryOption,
     FormatOption,
     MaxCharsOption,
     PdfOption,
@@ -30,6 +31,7 @@ from .options import (
     SourceOption,
     SweepConfigOption,
     SweepOption,
+    WatchOption,
     asked_for_each,
 )
 from .output import write_report
@@ -133,6 +135,8 @@ def report(
     sweep_config: SweepConfigOption = None,
     column: ColumnOption = None,
     archive: ArchiveOption = None,
+    watch: WatchOption = False,
+    every: EveryOption = None,
     quiet: QuietOption = False,
 ) -> None:
     """Write the page of a sweep: what ended each run, what carries risk, what to run next.
@@ -154,6 +158,8 @@ def report(
         aftersweep report runs.csv --metric val_loss --goal minimize --column seed=ignore
 
         aftersweep report 4yfw48ad --claim batch_size=256,max_lr=0.001
+
+        aftersweep report me/project/abc123 --watch --every 120
     """
     from ..analysis.tidy import Options
     from .gate_verdict import rules_asked
@@ -174,6 +180,13 @@ def report(
         count_causes=tuple(count_cause or ()),
         rules=rules_asked(gate_config, Path.cwd(), sweep),
     )
+    if every is not None and not watch:
+        raise UsageError(f"--every {every:g} says how often --watch reads; give --watch too")
+    if watch:
+        from .watch import DEFAULT_S, Watch
+
+        Watch(job, open_archive(archive), wanted, DEFAULT_S if every is None else every, quiet).run()
+        return
     with showing_progress(quiet) as progress:
         write_report(job, open_archive(archive), wanted, progress, quiet=quiet)
 

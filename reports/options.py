@@ -47,6 +47,13 @@ MaxCharsOption = Annotated[
     int, typer.Option(help="Shorten the Markdown to so many characters, least important first; 0: no limit.")
 ]
 
+WatchOption = Annotated[
+    bool, typer.Option("--watch", help="While the sweep runs, read it again and renew the files; Ctrl-C stops.")
+]
+EveryOption = Annotated[
+    float | None, typer.Option("--every", metavar="SECONDS", help="How often --watch reads. Default: 60; at least 10.")
+]
+
 
 def asked_for(
     word: str,

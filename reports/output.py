@@ -33,12 +33,12 @@ def write_report(job: Job, archive: Archive, wanted: Wanted, progress: Progress 
     result = analysed(job, read_all(job, archive, progress, quiet))
     contents = write(result, wanted)
     if not quiet:
-        _summary(result, contents)
+        summary(result, contents)
 
 
-def write(result: PostMortem, wanted: Wanted) -> dict[Path, Content]:
-    """Write all formats, or none, and hand back what went where."""
-    contents = made(result, wanted.targets(f"aftersweep-{safe_name(result.sweep.id)}"), wanted.max_chars)
+def write(result: PostMortem, wanted: Wanted, *, renew: int = 0) -> dict[Path, Content]:
+    """Write all formats, or none, and hand back what went where; ``renew`` as in ``render.to_html``."""
+    contents = made(result, wanted.targets(f"aftersweep-{safe_name(result.sweep.id)}"), wanted.max_chars, renew)
     if STDOUT in contents:
         _print(contents[STDOUT])
     else:
@@ -46,28 +46,31 @@ def write(result: PostMortem, wanted: Wanted) -> dict[Path, Content]:
     return contents
 
 
-def rendered(result: PostMortem, format_: str) -> str:
-    """The report as text: html, md or json."""
+def rendered(result: PostMortem, format_: str, renew: int = 0) -> str:
+    """The report as text: html, md or json; ``renew`` as in ``render.to_html``."""
     from .as_json import to_json
     from .render import to_html, to_markdown
 
     if format_ == "json":
         return to_json(result, __version__)
     made_at = float(os.environ.get("SOURCE_DATE_EPOCH", time.time()))
-    return (to_html if format_ == "html" else to_markdown)(result, __version__, made_at)
+    if format_ == "md":
+        return to_markdown(result, __version__, made_at)
+    return to_html(result, __version__, made_at, renew=renew)
 
 
-def made(result: PostMortem, targets: Mapping[str, Path], max_chars: int = 0) -> dict[Path, Content]:
+def made(result: PostMortem, targets: Mapping[str, Path], max_chars: int = 0, renew: int = 0) -> dict[Path, Content]:
     """What each file holds, by the formats' targets; the tables are a folder of files, or a zip archive of them.
 
-    ``max_chars`` is the most that the Markdown may have (``shorten``); 0 is no limit.
+    ``max_chars`` is the most that the Markdown may have (``shorten``); 0 is no limit. ``renew`` as in
+    ``render.to_html``, for the HTML page alone.
     """
     from .csv_files import csv_files, zipped
     from .pdf import to_pdf
     from .shorten import shorten
 
     contents: dict[Path, Content] = {}
-    page = rendered(result, "html") if {"html", "pdf"} & set(targets) else ""
+    page = rendered(result, "html") if "pdf" in targets or ("html" in targets and not renew) else ""
     for format_, target in targets.items():
         if format_ == "pdf":
             contents[target] = to_pdf(page)
@@ -77,7 +80,7 @@ def made(result: PostMortem, targets: Mapping[str, Path], max_chars: int = 0) ->
         elif format_ == "md":
             contents[target] = encoded(shorten(result, rendered(result, format_), max_chars))
         else:
-            contents[target] = encoded(page if format_ == "html" else rendered(result, format_))
+            contents[target] = encoded(page if format_ == "html" and not renew else rendered(result, format_, renew))
     return contents
 
 
@@ -141,7 +144,8 @@ def _print(data: Content) -> None:
         sys.stdout.flush()
 
 
-def _summary(result: PostMortem, targets: Iterable[Path]) -> None:
+def summary(result: PostMortem, targets: Iterable[Path]) -> None:
+    """What was found and where it stands, in a few lines on standard error."""
     from .console import say
     from .narrate import sentence
     from .view import KEY_KINDS

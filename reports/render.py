@@ -23,16 +23,22 @@ from .view import page
 
 
 def to_html(
-    result: PostMortem, version: str, made_at: float, assets: str | None = None, home: str | None = None
+    result: PostMortem,
+    version: str,
+    made_at: float,
+    assets: str | None = None,
+    home: str | None = None,
+    renew: int = 0,
 ) -> str:
     """The report as one HTML file that needs no network; without scripts, text and tables are still all there.
 
     ``assets`` None: style and scripts are in the file. Otherwise the relative folder with its slash, such as
     ``"../assets/"``, in which ``assets.write_assets`` put them. ``home``: the relative address of the page of all
-    sweeps, to which this one then links.
+    sweeps, to which this one then links. ``renew``: seconds after which an open page loads itself again, as long as
+    it is renewed (``watch``); 0 is never.
     """
     values = page(result, version, made_at)
-    values["home"] = home
+    values["home"], values["renew"] = home, renew
     values["drawings"] = drawings(result)
     values["assets"] = page_head(assets, figures=bool(values["drawings"]))
     return environment(markdown=False).get_template("report.html.j2").render(**values)
