@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 OUT := out
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadgroup
 
-.PHONY: report test test-core check bench-truth bench-scale bench-next bench-train bench-page gpu-check sample picture plotly-bundle browser npm clean help
+.PHONY: report test test-core check bench-truth bench-scale bench-site bench-next bench-train bench-page gpu-check sample picture plotly-bundle browser npm clean help
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -51,6 +51,9 @@ bench-page: $(VENV)/.dev browser  ## how large the page is and how fast it opens
 
 bench-scale: $(VENV)/.core  ## time and memory of the analysis by the size of the sweep, to 10,000 runs x 30 parameters
 	$(BIN)/python tools/bench_scale.py
+
+bench-site: $(VENV)/.dev  ## time of a site of 200 sweeps, beside as many single reports
+	$(BIN)/python tools/bench_site.py
 
 # A system browser: playwright's own download is not needed, and not everywhere to be had.
 browser:

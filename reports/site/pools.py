@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from ...analysis.results.pooling import Pooled, PooledLevel
     from ...analysis.types import Finding
 
-MOST_SWEEPS = 30
+MOST_SWEEPS = 20
 """Sweeps that are pooled: the newest, said on the page. The work grows with their runs."""
 
 

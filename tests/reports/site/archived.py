@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from aftersweep.analysis.archive.harvest import harvest
 from aftersweep.analysis.archive.store import Archive
@@ -32,8 +31,8 @@ class Told:
     seed: int = 0
     day: float = 0.0
     """When it began, in days after the first."""
-    config: Mapping[str, Any] = field(default_factory=dict)
-    """What each run's configuration says besides."""
+    swept: Mapping[str, str] = field(default_factory=dict)
+    """Parameters besides: a level of each, and the other one is the same with ``!``."""
 
 
 def put(root: Path, *sweeps: Told) -> Archive:
@@ -49,6 +48,10 @@ def raw_of(told: Told) -> tuple[RawSweep, list[RawRun]]:
     """What a server would say of the sweep."""
     sweep = simulate(scenario(told.world, told.runs), told.runs, (told.seed, 7)).sweep
     assert sweep.config is not None
+    config = dict(sweep.config.raw)
+    config["parameters"] = config["parameters"] | {n: {"values": [v, f"{v}!"]} for n, v in told.swept.items()}
+    if told.description:
+        config["description"] = told.description
     raw = RawSweep(
         id=told.id,
         entity=told.entity,
@@ -56,12 +59,12 @@ def raw_of(told: Told) -> tuple[RawSweep, list[RawRun]]:
         name=told.name,
         description=told.description,
         source=SourceInfo(kind="server", target=f"https://wandb.test/{told.entity}/{told.project}/{told.id}"),
-        config={**sweep.config.raw, **({"description": told.description} if told.description else {})},
+        config=config,
     )
-    return raw, [_run(run, told) for run in sweep.runs]
+    return raw, [_run(run, told, i) for i, run in enumerate(sweep.runs)]
 
 
-def _run(run: Run, told: Told) -> RawRun:
+def _run(run: Run, told: Told, number: int) -> RawRun:
     later = DAY * told.day
     rows = [
         {"_step": i, "_timestamp": float(at) + later, "epoch": i + 1, "val/acc": float(value)}
@@ -71,7 +74,7 @@ def _run(run: Run, told: Told) -> RawRun:
         id=f"{told.id[:8]}-{run.id}",
         name=run.name,
         state=run.state,
-        config={**run.config, **told.config},
+        config={**run.config, **{name: level + "!" * (number % 2) for name, level in told.swept.items()}},
         summary={"val/acc": float(run.metric[-1])} if run.metric.size else {},
         created_at=None if run.created_at is None else run.created_at + later,
         heartbeat_at=None if run.ended_at is None else run.ended_at + later,
