@@ -29,6 +29,8 @@ class Row:
     best: str
     spark: Spark | None
     project: str
+    gate: str
+    """The verdict in a word or two; empty where there is none."""
 
 
 def row(line: Line, place: str) -> Row:
@@ -45,6 +47,7 @@ def row(line: Line, place: str) -> Row:
         best=fmt.number(line["best"]),
         spark=spark(line["curve"], line["metric"]),
         project="/".join(part for part in (line["entity"], line["project"]) if part) or "no project",
+        gate=line["gate"]["words"].partition(";")[0] if line["gate"] else "",
     )
 
 
