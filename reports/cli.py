@@ -23,10 +23,12 @@ from .options import (
     AllRunsOption,
     ArchiveOption,
     ColumnOption,
+    DryRunOption,
     EveryOption,
     FormatOption,
     MaxCharsOption,
     PdfOption,
+    PublishOption,
     QuietOption,
     SourceOption,
     SweepConfigOption,
@@ -137,6 +139,8 @@ def report(
     archive: ArchiveOption = None,
     watch: WatchOption = False,
     every: EveryOption = None,
+    publish: PublishOption = None,
+    dry_run: DryRunOption = False,
     quiet: QuietOption = False,
 ) -> None:
     """Write the page of a sweep: what ended each run, what carries risk, what to run next.
@@ -160,10 +164,13 @@ def report(
         aftersweep report 4yfw48ad --claim batch_size=256,max_lr=0.001
 
         aftersweep report me/project/abc123 --watch --every 120
+
+        aftersweep report me/project/abc123 --publish wandb
     """
     from ..analysis.tidy import Options
     from .gate_verdict import rules_asked
     from .job import Job
+    from .publish import plan
 
     wanted = choose(format_, pdf, output, max_chars)
     job = Job(
@@ -180,6 +187,7 @@ def report(
         count_causes=tuple(count_cause or ()),
         rules=rules_asked(gate_config, Path.cwd(), sweep),
     )
+    publication = plan(publish, dry_run=dry_run, watch=watch, written=pdf or bool(output or format_))
     if every is not None and not watch:
         raise UsageError(f"--every {every:g} says how often --watch reads; give --watch too")
     if watch:
@@ -188,7 +196,7 @@ def report(
         Watch(job, open_archive(archive), wanted, DEFAULT_S if every is None else every, quiet).run()
         return
     with showing_progress(quiet) as progress:
-        write_report(job, open_archive(archive), wanted, progress, quiet=quiet)
+        write_report(job, open_archive(archive), wanted, progress, quiet=quiet, publication=publication)
 
 
 next_command.register(app)

@@ -54,6 +54,11 @@ EveryOption = Annotated[
     float | None, typer.Option("--every", metavar="SECONDS", help="How often --watch reads. Default: 60; at least 10.")
 ]
 
+PublishOption = Annotated[
+    str | None, typer.Option(help="wandb: also save it as a W&B Report in the sweep's project (extra 'publish').")
+]
+DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Print what --publish would send, and send nothing.")]
+
 
 def asked_for(
     word: str,

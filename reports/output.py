@@ -20,20 +20,39 @@ if TYPE_CHECKING:
     from ..analysis.results.postmortem import PostMortem
     from ..analysis.sources.base import Progress
     from .job import Job
+    from .publish import Publication
 
 
-def write_report(job: Job, archive: Archive, wanted: Wanted, progress: Progress | None, *, quiet: bool) -> None:
-    """Read, analyse, write; and say in a few lines what was found and where the page is.
+def write_report(
+    job: Job,
+    archive: Archive,
+    wanted: Wanted,
+    progress: Progress | None,
+    *,
+    quiet: bool,
+    publication: Publication | None = None,
+) -> None:
+    """Read, analyse, write, publish; and say in a few lines what was found and where the page is.
 
     All files are there, whole, or none. Raises UsageError before the work for what could not be written after it.
     """
+    from .console import say
     from .job import analysed, read_all
 
-    check(wanted)
+    dry_run = publication is not None and publication.login is None
+    if not dry_run:
+        check(wanted)
     result = analysed(job, read_all(job, archive, progress, quiet))
+    if publication is not None and dry_run:
+        _print(encoded(publication.request(result, _markdown(result, wanted.max_chars))))
+        return
     contents = write(result, wanted)
     if not quiet:
         summary(result, contents)
+    if publication is not None:
+        address = publication.send(result, _markdown(result, wanted.max_chars))
+        if not quiet:
+            say(f"published: {address}")
 
 
 def write(result: PostMortem, wanted: Wanted, *, renew: int = 0) -> dict[Path, Content]:
@@ -44,6 +63,12 @@ def write(result: PostMortem, wanted: Wanted, *, renew: int = 0) -> dict[Path, C
     else:
         put_all(contents)
     return contents
+
+
+def _markdown(result: PostMortem, max_chars: int) -> str:
+    from .shorten import shorten
+
+    return shorten(result, rendered(result, "md"), max_chars)
 
 
 def rendered(result: PostMortem, format_: str, renew: int = 0) -> str:
@@ -67,7 +92,6 @@ def made(result: PostMortem, targets: Mapping[str, Path], max_chars: int = 0, re
     """
     from .csv_files import csv_files, zipped
     from .pdf import to_pdf
-    from .shorten import shorten
 
     contents: dict[Path, Content] = {}
     page = rendered(result, "html") if "pdf" in targets or ("html" in targets and not renew) else ""
@@ -78,7 +102,7 @@ def made(result: PostMortem, targets: Mapping[str, Path], max_chars: int = 0, re
             files = csv_files(result)
             contents[target] = zipped(files) if target.suffix.casefold() == ".zip" else files
         elif format_ == "md":
-            contents[target] = encoded(shorten(result, rendered(result, format_), max_chars))
+            contents[target] = encoded(_markdown(result, max_chars))
         else:
             contents[target] = encoded(page if format_ == "html" and not renew else rendered(result, format_, renew))
     return contents

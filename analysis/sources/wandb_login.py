@@ -10,6 +10,7 @@ import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 from urllib.parse import urlsplit
 
 from wandb import env
@@ -42,12 +43,7 @@ def find_login(base_url: str | None = None, key: str | None = None) -> Login:
 
     Raises CredentialsError where there is no key or one of the wrong form, UsageError for an address that is none.
     """
-    try:
-        settings = wandb_setup.singleton().settings
-    except ValueError as error:  # pydantic's, of which a settings file or a variable is the cause
-        raise UsageError(
-            f"W&B's own settings cannot be used: {_first_reason(error)}. Look at the WANDB_ variables."
-        ) from None
+    settings = _settings()
     wanted = base_url or env.get_base_url(settings.base_url) or ""
     try:
         host = wbauth.HostUrl(wanted.rstrip("/"))
@@ -73,10 +69,33 @@ def find_login(base_url: str | None = None, key: str | None = None) -> Login:
         base_url=host.url,
         app_url=host.app_url,
         key=auth.api_key if isinstance(auth, wbauth.AuthApiKey) else None,
-        entity=env.get_entity(settings.entity) or None,
-        project=env.get_project(settings.project) or None,
+        entity=_entity(settings),
+        project=_project(settings),
         proxies=_proxies(settings.http_proxy, settings.https_proxy),
     )
+
+
+def default_place() -> tuple[str | None, str | None]:
+    """The client's default entity and project, for which it needs no key. Raises UsageError as ``find_login`` does."""
+    settings = _settings()
+    return _entity(settings), _project(settings)
+
+
+def _settings() -> Any:
+    try:
+        return wandb_setup.singleton().settings
+    except ValueError as error:  # pydantic's, of which a settings file or a variable is the cause
+        raise UsageError(
+            f"W&B's own settings cannot be used: {_first_reason(error)}. Look at the WANDB_ variables."
+        ) from None
+
+
+def _entity(settings: Any) -> str | None:
+    return env.get_entity(settings.entity) or None
+
+
+def _project(settings: Any) -> str | None:
+    return env.get_project(settings.project) or None
 
 
 def _proxies(http: str | None, https: str | None) -> dict[str, str]:

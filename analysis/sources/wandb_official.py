@@ -158,7 +158,7 @@ class OfficialSource:
     def _refuse(self, error: Exception) -> NoReturn:
         target = self.target
         said = printable(error, self._key or getattr(self._api, "api_key", None))
-        low, status = said.casefold(), _status(error)
+        low, status = said.casefold(), http_status(error)
         if isinstance(error, WandbUsageError) or status == 401 or "not logged in" in low:
             raise CredentialsError(
                 f"{target.base_url} does not accept the credentials. Run 'wandb login' or set WANDB_API_KEY."
@@ -188,7 +188,7 @@ def _node(run: Any) -> Node:
     }
 
 
-def _status(error: BaseException | None) -> int | None:
+def http_status(error: BaseException | None) -> int | None:
     """The HTTP status behind the client's error; None where there was no answer, or where it does not say."""
     while error is not None:
         response = getattr(error, "response", None)

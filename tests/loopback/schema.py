@@ -3,6 +3,7 @@
 The schema itself is not published. Each field here stands in a query that the client sends: recorded from
 ``wandb.Api`` (sweep, runs, histories, console logs, viewer), read from its generated operations, or, for
 ``exitcode``, ``stopped`` and ``shouldStop``, from the query of its sweep controller (``wandb.apis.public.sweeps``).
+Those of reports (``models``, ``upsertView``) are what wandb-workspaces asks for.
 ``host`` and ``runInfo`` are what older clients asked for; a test can take any field away (``without``).
 """
 
@@ -22,8 +23,37 @@ type Query {
   viewer: User
   serverInfo: ServerInfo
   project(name: String, entityName: String): Project
+  models(entityName: String, after: String, first: Int): ProjectConnection
 }
-type Mutation { upsertSweep(input: UpsertSweepInput!): UpsertSweepPayload }
+type Mutation {
+  upsertSweep(input: UpsertSweepInput!): UpsertSweepPayload
+  upsertView(input: UpsertViewInput!): UpsertViewPayload
+}
+input UpsertViewInput {
+  id: ID
+  entityName: String
+  projectName: String
+  name: String
+  displayName: String
+  description: String
+  type: String
+  createdUsing: ViewSource
+  spec: String!
+}
+enum ViewSource { WANDB_SDK }
+type UpsertViewPayload { view: View inserted: Boolean }
+type View {
+  id: ID!
+  type: String
+  name: String
+  displayName: String
+  description: String
+  project: Project
+  spec: String
+  updatedAt: DateTime
+}
+type ProjectConnection { edges: [ProjectEdge] pageInfo: PageInfo! }
+type ProjectEdge { node: Project cursor: String }
 input UpsertSweepInput {
   id: ID
   config: String
@@ -65,7 +95,11 @@ type Project {
   id: ID!
   internalId: ID
   entity: Entity
+  entityName: String
   name: String
+  createdAt: DateTime
+  isBenchmark: Boolean
+  user: User
   readOnly: Boolean
   runCount(filters: JSONString): Int
   run(name: String!): Run

@@ -97,6 +97,8 @@ class LoopbackServer:
         self.requests: list[Request] = []
         self.created: list[dict[str, Any]] = []
         """What each new sweep was asked for with."""
+        self.published: list[dict[str, Any]] = []
+        """Each report that was saved, as it was sent; ``spec`` is its content."""
         self.before: Callable[[Request], None] = lambda _request: None
         self.key = key
         self.latency_s = latency_s
@@ -185,7 +187,8 @@ class LoopbackServer:
         teams = {"edges": [{"node": {"name": self.sweep.entity}}]}
         viewer = {"id": "VXNlcjox", "name": "Ada", "username": "ada", "email": "", "entity": self.sweep.entity}
         viewer |= {"admin": False, "flags": "{}", "teams": teams, "apiKeys": {"edges": []}}
-        return {"viewer": viewer, "serverInfo": {"features": []}, "project": self._project, "upsertSweep": self._upsert}
+        return {"viewer": viewer, "serverInfo": {"features": []}, "project": self._project, "models": self._models,
+                "upsertSweep": self._upsert, "upsertView": self._publish}  # fmt: skip
 
     def _upsert(self, _info: Any, input: Mapping[str, Any]) -> Node:
         """A new sweep, as ``wandb sweep`` asks for it; its configuration is kept for the test to read."""
@@ -193,6 +196,19 @@ class LoopbackServer:
         entity = {"id": "RTE=", "name": input["entityName"]}
         project = {"id": "UDE=", "name": input["projectName"], "entity": entity}
         return {"sweep": {"id": "UzE=", "name": "new12345", "project": project}, "configValidationWarnings": []}
+
+    def _models(self, _info: Any, entityName: str | None = None, **page: Any) -> Node:
+        """The projects of an entity: the one."""
+        node = {"id": "UDE=", "name": self.sweep.project, "entityName": entityName, "isBenchmark": False}
+        there = entityName == self.sweep.entity and not self._private
+        return connection([node | {"createdAt": "2024-05-01T10:00:00Z"}] if there else [], page.get("first"), None)
+
+    def _publish(self, _info: Any, input: Mapping[str, Any]) -> Node:
+        """A new report; what was sent is kept for the test to read."""
+        self.published.append(dict(input))
+        project = {"id": "UDE=", "name": input["projectName"], "entityName": input["entityName"]}
+        view = {key: input.get(key) for key in ("type", "name", "displayName", "description", "spec")}
+        return {"view": {"id": "VmlldzoxMjM=", "project": project, **view}, "inserted": True}
 
     def _project(self, _info: Any, name: str | None = None, entityName: str | None = None) -> Node | None:
         if self._private or (entityName, name) != (self.sweep.entity, self.sweep.project):
