@@ -150,7 +150,7 @@ def _still_running(f: Finding) -> str:
         )
     return (
         f"{running} of {plural(f.n, 'run')} {'was' if running == 1 else 'were'} still running {when}: what is said "
-        "here may change until they have ended."
+        f"here may change until {'it has' if running == 1 else 'they have'} ended."
     )
 
 
