@@ -29,6 +29,8 @@ _INSTALL = (
 )
 _PASSED_ON = ("PATH", "HOME", "USER", "TMPDIR", "TZ", "LANG", "LANGUAGE", "LD_LIBRARY_PATH", "XDG_RUNTIME_DIR")
 _PASSED_ON_BEGIN = ("LC_", "FONTCONFIG_", "SNAP", "CHROME_")
+_LONGEST_TMPDIR = 60
+"""Chromium puts a socket there, and ends where the path of that has more than the 107 characters that Linux takes."""
 _NOISE = ("dbus", "Failed to connect to the bus", "upower", "vaapi")
 
 
@@ -95,6 +97,8 @@ def _run(command: Sequence[str], place: Path, timeout_s: float) -> tuple[str, in
         for name, value in os.environ.items()
         if name in _PASSED_ON or name.startswith(_PASSED_ON_BEGIN)
     }  # fmt: skip
+    if len(environment.get("TMPDIR", "")) > _LONGEST_TMPDIR:
+        del environment["TMPDIR"]
     log = place / "stderr"
     with log.open("wb") as stderr:
         try:
