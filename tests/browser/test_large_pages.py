@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,7 @@ RUNS, PARAMETERS = 2_000, 30
 MOST_BYTES = 4_000_000
 
 
+@cache
 def large() -> PostMortem:
     """2,000 runs of 30 parameters, of which a fifth completed."""
     runs = [

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from aftersweep.analysis.postmortem import post_mortem
@@ -11,6 +13,14 @@ from aftersweep.analysis.sources.sample import SampleSource
 from aftersweep.analysis.tidy import tidy
 
 from .checks import hostile_sweep, of, sweep_of
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """All on one worker: each would make the large sweep's results anew."""
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.xdist_group("figures"))
 
 
 @pytest.fixture(scope="package")
