@@ -163,6 +163,7 @@ def _traces(pair: _Pair, metric: str, *, shown: bool) -> list[dict[str, Any]]:
             "z": brief(z),
             "text": text,
             "texttemplate": "%{text}",
+            "textfont": {"size": 13, "weight": 600, "shadow": "auto"},
             "customdata": said,
             "hovertemplate": "%{customdata}<extra></extra>",
             "hoverongaps": False,
