@@ -47,10 +47,10 @@ def test_links_within_the_page_stay_within_it(notebook: Page) -> None:
     """A run's panel opens and closes, a finding is jumped to; the notebook around it is not moved or replaced."""
     before, frame = notebook.url, framed(notebook)
     frame.locator('main a[href^="#run-"]:visible').first.click()
-    assert frame.locator("dialog#run-panel").is_visible()
+    frame.locator("dialog#run-panel").wait_for()  # its text is unpacked first
     assert "#run-" in frame.url
     notebook.keyboard.press("Escape")
-    assert frame.locator("dialog#run-panel").is_hidden()
+    frame.locator("dialog#run-panel").wait_for(state="hidden")
     frame.locator('main a[href^="#F"]:visible').first.click()
     assert frame.locator("h1").count() == 1
     assert notebook.url == before

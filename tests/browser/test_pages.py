@@ -95,7 +95,7 @@ def test_a_sentence_opens_its_evidence(browser: Browser, pages: dict[str, Path])
 def test_the_sample_says_what_it_is_and_what_happened(browser: Browser, pages: dict[str, Path]) -> None:
     """On the first screen: a reconstruction; most recorded crashes were the sweep's own stops."""
     page, _, _ = opened(browser, pages["sample"])
-    assert "reconstruction" in page.locator(".notice").inner_text()
+    assert "reconstruction" in page.get_by_role("note").inner_text()
     first = page.locator(".headline").inner_text()
     assert "did not crash" in first
     assert "the sweep's own early stops" in first
