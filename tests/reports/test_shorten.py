@@ -103,7 +103,7 @@ def check(of: str, limit: int) -> str:
     return text
 
 
-@settings(deadline=None, max_examples=25)
+@settings(deadline=None, max_examples=12)
 @given(reports, st.integers(SHORTEST, 2 * COMMENT))
 def test_every_limit_is_kept(of: str, limit: int) -> None:
     """Law: under the limit; every line is one of the whole report's in its order; tables whole, headings all there."""

@@ -24,6 +24,8 @@ from .links import broken
 FIRST, SECOND, THIRD = (Told(id=f"{letter * 4}1111", seed=i, day=i) for i, letter in enumerate("abc"))
 PAGES = [f"sweeps/lab/vision/{told.id}/index.html" for told in (FIRST, SECOND, THIRD)]
 
+pytestmark = pytest.mark.xdist_group("site")  # one worker: what one test has analysed the others need not
+
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch, seen: dict[Any, Any]) -> None:
