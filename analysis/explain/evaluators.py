@@ -1,4 +1,4 @@
-"""Two measures of importance by optuna, on one study: fANOVA and PED-ANOVA.
+"""Two measures of importance on the same settings: fANOVA, and optuna's PED-ANOVA.
 
 fANOVA (Hutter, Hoos and Leyton-Brown, ICML 2014): a random forest is fitted, and each parameter has the share of the
 fit's variance that is its own main effect. The shares add up to at most one; the rest are interactions.
@@ -8,7 +8,7 @@ those of all runs, as Pearson's divergence of two densities; divided by their su
 
 Both look at those runs alone whose target is finite, so that a half of the runs costs no study of its own. Settings
 without order have arbitrary places in fANOVA's forest (a column for each level, as optuna would make, gives a level
-half of the space however many there are); each of ORDERS studies has others.
+half of the space however many there are); each of ORDERS boards has others.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ import numpy as np
 
 from ..types import Floats
 from .columns import Column
+from .fanova import main_effects
 
 TREES, DEPTH = 8, 5
 BEST = 0.2
@@ -32,13 +33,15 @@ ORDERS = 4
 
 @dataclass(frozen=True)
 class Board:
-    """The settings as optuna studies; made by ``board``."""
+    """The settings as each measure takes them; made by ``board``."""
 
     names: tuple[str, ...]
-    placed: tuple[Any, ...]
-    """Studies with every parameter on a line, one for each order of the levels that have none."""
+    sizes: Floats
+    """[parameters]: levels of each."""
+    placed: tuple[Floats, ...]
+    """[n, parameters] places on a line, one array for each order of the levels that have none."""
     named: Any
-    """The study with levels as categories."""
+    """The optuna study with levels as categories."""
 
 
 Evaluator = Callable[[Board, Floats, int], Floats]
@@ -61,26 +64,20 @@ def _quiet() -> Iterator[None]:
 
 
 def board(columns: Sequence[Column], seed: int) -> Board:
-    """The studies of these settings; a constant column stays one (its importance is 0)."""
+    """The board of these settings; a constant column stays one (its importance is 0)."""
     random = np.random.default_rng(seed)
     names = tuple(column.name for column in columns)
     some = ORDERS if any(not column.ordered and column.size > 2 for column in columns) else 1
+    placed = tuple(_placed(columns, random) for _ in range(some))
+    sizes = np.array([column.size for column in columns], dtype=float)
     with _quiet():
-        placed = tuple(_placed(columns, random) for _ in range(some))
-        return Board(names, placed, _named(columns))
+        return Board(names, sizes, placed, _named(columns))
 
 
-def _placed(columns: Sequence[Column], random: np.random.Generator) -> Any:
-    from optuna.distributions import FloatDistribution
-
-    of = {column.name: FloatDistribution(-0.5, column.size - 0.5) for column in columns}
-    places = {
-        column.name: (column.codes if column.ordered else random.permutation(column.size)[column.codes]).astype(float)
-        for column in columns
-    }
-    # A range without width is what optuna takes for a constant.
-    of |= {column.name: FloatDistribution(0.0, 0.0) for column in columns if column.size == 1}
-    return _study(of, places)
+def _placed(columns: Sequence[Column], random: np.random.Generator) -> Floats:
+    return np.column_stack(
+        [column.codes if column.ordered else random.permutation(column.size)[column.codes] for column in columns]
+    ).astype(float)
 
 
 def _named(columns: Sequence[Column]) -> Any:
@@ -112,18 +109,13 @@ def _study(of: dict[str, Any], values: dict[str, Any]) -> Any:
 
 def fanova(on: Board, y: Floats, seed: int, *, trees: int = TREES, depth: int = DEPTH) -> Floats:
     """Shares of the forest's variance; all 0 where the target does not vary."""
-    from optuna.importance import FanovaImportanceEvaluator
-
+    shares = np.zeros(len(on.names))
     if not _varies(y):
-        return np.zeros(len(on.names))
-    evaluator = FanovaImportanceEvaluator(n_trees=trees, max_depth=depth, seed=seed % 2**31)
-    study = on.placed[seed % len(on.placed)]
-    with _quiet():
-        try:
-            found = evaluator.evaluate(study, target=lambda trial: float(y[trial.number]))
-        except RuntimeError:  # no tree found anything to split
-            return np.zeros(len(on.names))
-    return np.array([float(found[name]) for name in on.names])
+        return shares
+    known, several = np.isfinite(y), on.sizes > 1
+    settings = on.placed[seed % len(on.placed)][known][:, several]
+    shares[several] = main_effects(settings, on.sizes[several], y[known], seed % 2**31, trees=trees, depth=depth)
+    return shares
 
 
 def ped_anova(on: Board, y: Floats, seed: int, *, best: float = BEST) -> Floats:
