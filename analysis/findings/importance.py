@@ -61,4 +61,4 @@ def _method(part: Explained) -> str:
     fit = f"random forest of {target}, out-of-bag R², p by permutation{blocks} (ended early where it cannot be small)"
     if not part.supported:
         return fit
-    return f"{fit}; fANOVA and PED-ANOVA (optuna), percentiles over {part.draws} random halves of the runs"
+    return f"{fit}; fANOVA and optuna's PED-ANOVA, percentiles over {part.draws} random halves of the runs"
