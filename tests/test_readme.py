@@ -71,6 +71,7 @@ def test_make_report_and_make_test_from_an_empty_clone(tmp_path: Path) -> None:
         k: v for k, v in os.environ.items() if not k.startswith(("WANDB", "AFTERSWEEP", "VIRTUAL_ENV", "COV"))
     }
     environment["HOME"] = str(tmp_path)
+    environment["PIP_NO_COMPILE"] = "1"  # Python compiles what is used; all of torch takes half a minute
     part = "PYTEST=.venv/bin/python -m pytest tests/sweepfile -m 'not reference'"
     for command in (["make", "report"], ["make", "test", part]):
         done = subprocess.run(command, cwd=clone, env=environment, capture_output=True, text=True, check=False)

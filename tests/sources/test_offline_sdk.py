@@ -191,7 +191,7 @@ def test_a_killed_run_keeps_what_was_written(sdk_extras: tuple[Path, dict[str, i
     run = {one.id: one for one in found}["manyrows"]
     assert run.state == "crashed"
     assert run.history["_step"].to_pylist() == list(range(run.history.num_rows))
-    assert EPOCHS < run.history.num_rows < EPOCHS + 2000
+    assert EPOCHS < run.history.num_rows <= EPOCHS + 2000  # all of them where the machine was slower than the SDK
     assert values(run)[:EPOCHS] == pytest.approx([0.5 + 0.03 * epoch for epoch in range(1, EPOCHS + 1)])
 
 
